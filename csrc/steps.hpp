@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// The three steps as an interface: what a collective asks of the device that its buffers are on.
+// Steps know no rank.
+
+#pragma once
+
+#include <byzccl/dtype.hpp>
+#include <byzccl/rule.hpp>
+#include <byzccl/rules/decision.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace byzccl {
+
+/// The same range of columns of n vectors: x[i] points to the first of them in vector i.
+struct Rows {
+  std::span<const void* const> x;
+  std::int64_t columns = 0;
+  DType dtype = DType::kFloat32;
+};
+
+class Steps {
+ public:
+  virtual ~Steps() = default;
+
+  /// The kind of device and build that fixes the bits of D (RULES section 1), such as "cpu AVX3".
+  virtual std::string_view kind() const = 0;
+
+  /// Memory on the device, aligned to 64 bytes; freed with the last owner.
+  virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+
+  /// Sums of squared differences over the columns of one shard: sums [pairs] float64, pair order of
+  /// rules::pair_index, tiles of `tile` columns added in ascending order. Overwrites sums. Values
+  /// that are not finite stay as they come.
+  virtual void pairwise_distances(const Rows& rows, std::int64_t tile, double* sums) = 0;
+
+  /// total [pairs] += the sum of shards [count, pairs], shards added in ascending order first.
+  virtual void add_shards(const double* shards, int count, int n, double* total) = 0;
+
+  /// D [n, n] from its pairs: symmetric, zero diagonal, what is not finite becomes +inf.
+  virtual void spread(const double* pairs, int n, double* distances) = 0;
+
+  /// Decides. `distances` is not read unless the plan needs it. Not called when plan.rows is 0.
+  virtual void select(const Plan& plan, const double* distances,
+                      const rules::Decision& decision) = 0;
+
+  /// out [columns] by the plan's combiner; adds to decision.outcome->nan_columns. A decision that
+  /// failed closed gives NaN. `out` may be one of the rows; otherwise it overlaps none.
+  virtual void combine(const Plan& plan, const rules::Decision& decision, const Rows& rows,
+                       void* out) = 0;
+};
+
+/// The steps on host memory.
+std::unique_ptr<Steps> make_cpu_steps();
+
+}  // namespace byzccl

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// A rule over n vectors that lie on one device.
+
+#pragma once
+
+#include <byzccl/dtype.hpp>
+#include <byzccl/report.hpp>
+#include <byzccl/rule.hpp>
+#include <cstdint>
+#include <span>
+
+namespace byzccl {
+
+/// Writes the aggregate of the vectors x [n, d] to out [d], on the CPU.
+///
+/// Same n, d, dtype and values: same bits, for any number of threads. Values are data: NaN, Inf and
+/// huge values end up where RULES says, and never raise.
+///
+/// @param x    n pointers to d elements each, any alignment; not null unless d = 0
+/// @param out  may be one of the vectors; otherwise it overlaps none
+/// @throws InvalidArgument if the rule's bound on n is broken, d < 0 or a pointer is null
+void aggregate(std::span<const void* const> x, std::int64_t d, DType dtype, const Rule& rule,
+               void* out);
+
+/// The same, and says how it came about. `out` may be null: then nothing is combined, and the
+/// report's nan_columns stays 0.
+Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, const Rule& rule,
+               void* out = nullptr);
+
+/// Threads that the library's loops over coordinates may use in this process, at least 1. At the
+/// start: BYZCCL_NUM_THREADS if set, else the number of cores. No result depends on it.
+void set_threads(int count);
+int threads();
+
+}  // namespace byzccl

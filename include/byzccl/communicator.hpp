@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// Robust collectives among ranks.
+
+#pragma once
+
+#include <byzccl/dtype.hpp>
+#include <byzccl/report.hpp>
+#include <byzccl/rule.hpp>
+#include <byzccl/transport.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace byzccl {
+
+enum class Algorithm : std::uint8_t {
+  kSharded,  ///< sends 2 (n-1)/n d; each rank combines the columns that it owns
+  kRing,     ///< sends (n-1) d; every rank sees every vector, and there is no aggregator to lie
+};
+
+/// "sharded" or "ring", both ways. @throws InvalidArgument
+std::string_view to_text(Algorithm algorithm);
+Algorithm parse_algorithm(std::string_view text);
+
+struct CommunicatorOptions {
+  Algorithm algorithm = Algorithm::kSharded;
+  /// How long one rank may keep the others waiting before they give up and name it.
+  std::chrono::milliseconds timeout{300'000};
+  /// Most bytes of one message. No result depends on it.
+  std::size_t chunk_bytes = std::size_t{4} << 20;
+};
+
+/// A reduction that may still be under way.
+class Pending {
+ public:
+  class State;
+  explicit Pending(std::shared_ptr<State> state);
+  /// Returns when the result is there. @throws what the reduction threw, each time.
+  void wait();
+  bool done() const;
+  /// What this reduction says about itself; waits first.
+  Report report();
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+/// One reduction in pieces: add() each bucket as it becomes ready, then finish(). The selection is
+/// made once, over all that was added.
+class Exchange {
+ public:
+  class State;
+  explicit Exchange(std::shared_ptr<State> state);
+  /// Starts to exchange x [d] and returns. x must stay untouched until finish() is done, which
+  /// writes the result over it. All adds of an exchange have the same dtype.
+  void add(void* x, std::int64_t d, DType dtype);
+  /// No more adds. Call once.
+  Pending finish();
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+/// A rank's end of a group that reduces by robust rules. Work is done in the order of the calls, by
+/// one thread of its own. All ranks make the same calls in the same order; where they do not, every
+/// rank gets a MismatchError that lists who sent what, or, if a rank does not answer in time, a
+/// TransportError that names it. After a TransportError the communicator cannot be used again.
+class Communicator {
+ public:
+  explicit Communicator(std::shared_ptr<Transport> transport, CommunicatorOptions options = {});
+  ~Communicator();
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+
+  int rank() const;
+  int size() const;
+  Algorithm algorithm() const;
+
+  /// x [d] becomes the aggregate of all ranks' x, the same bits on every rank.
+  Pending all_reduce(void* x, std::int64_t d, DType dtype, const Rule& rule);
+  /// x [d] becomes the aggregate on rank `root`; elsewhere x is left as it was.
+  Pending reduce(void* x, std::int64_t d, DType dtype, const Rule& rule, int root);
+  /// out [d / n] becomes columns [rank d / n, (rank + 1) d / n) of the aggregate. d is a multiple
+  /// of n; out lies outside x or at this rank's columns of it; x is otherwise left as it was.
+  Pending reduce_scatter(const void* x, void* out, std::int64_t d, DType dtype, const Rule& rule);
+
+  /// Opens an exchange. One at a time: the next begin() comes after finish().
+  Exchange begin(const Rule& rule);
+
+  /// Bytes of headers and payload that this rank has received and sent so far, over all exchanges.
+  /// May be read at any time, also while an exchange is under way.
+  std::int64_t bytes_received() const;
+  std::int64_t bytes_sent() const;
+
+  /// Gives up: whatever is under way fails with a TransportError that carries `reason`.
+  void abort(std::string_view reason) noexcept;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace byzccl

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// What one reduction can say about itself.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace byzccl {
+
+/// One phase of a reduction and the seconds that this rank spent in it.
+struct Phase {
+  std::string name;  ///< "headers", "exchange", "distances", "select", "combine", "gather"
+  double seconds = 0;
+};
+
+struct Report {
+  std::string rule;       ///< canonical text
+  std::string algorithm;  ///< "local", "sharded" or "ring"
+  int n = 0;
+  std::int64_t d = 0;             ///< columns over all adds
+  std::int64_t step = 0;          ///< exchanges that this communicator had finished before
+  bool failed = false;            ///< failed closed: the output is NaN in every coordinate
+  std::string failure;            ///< why, in words; empty if not failed
+  double typical_reach = 0;       ///< M; 0 for rules without distances
+  std::vector<double> weights;    ///< [n] net share of each vector; empty for column rules
+  std::vector<double> scores;     ///< [n]; empty for rules without distances
+  std::vector<double> reach;      ///< [n]; empty for rules without distances
+  std::vector<double> distances;  ///< D [n, n] squared; empty for rules without distances
+  std::vector<int> broken;        ///< broken rows, ascending
+  std::vector<int> flagged;       ///< rows left out by guarded_mean, broken ones included
+  std::int64_t nan_columns = 0;   ///< columns with more than f values that are not finite
+  std::int64_t bytes_sent = 0;    ///< by this rank, headers included
+  std::vector<Phase> phases;
+};
+
+}  // namespace byzccl

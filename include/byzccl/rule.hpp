@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// A robust rule, its text form, and what it needs from the rest of the library.
+
+#pragma once
+
+#include <byzccl/dtype.hpp>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace byzccl {
+
+/// Most vectors of one aggregation, one per rank.
+inline constexpr int kMaxVectors = 256;
+
+enum class RuleKind : std::uint8_t {
+  kMean,
+  kKrum,
+  kMultiKrum,
+  kMda,
+  kBulyan,
+  kGeometricMedian,
+  kGuardedMean,
+  kMedian,
+  kTrimmedMean,
+};
+
+/// A rule with its parameters as they were written: what was left out stays out.
+struct Rule {
+  RuleKind kind = RuleKind::kMean;
+  std::optional<std::int64_t> f = std::nullopt;           ///< Byzantine vectors tolerated
+  std::optional<std::int64_t> m = std::nullopt;           ///< vectors averaged
+  std::optional<std::int64_t> neighbors = std::nullopt;   ///< q of Krum's scores
+  std::optional<std::int64_t> iterations = std::nullopt;  ///< steps of an iterative rule
+  std::optional<double> threshold = std::nullopt;         ///< of guarded_mean, in units of M
+
+  /// Reads `krum(f=2)`; spaces between tokens are ignored.
+  /// @throws InvalidArgument with what is known or which bound broke.
+  static Rule parse(std::string_view text);
+
+  bool operator==(const Rule&) const = default;
+};
+
+/// The canonical text: parse(to_text(rule)) == rule.
+std::string to_text(const Rule& rule);
+
+/// One parameter of a rule, as the rule's table knows it.
+struct ParameterInfo {
+  std::string_view name;
+  bool required;
+  std::string_view bound;  ///< in words and letters, for messages and lists
+};
+
+/// One rule, as the rule's table knows it: what `byzccl.rules()` and the command line list.
+struct RuleInfo {
+  RuleKind kind;
+  std::string_view name;
+  std::string_view bound;   ///< on n, such as "n >= 2 f + 3"
+  std::string_view advice;  ///< one line: when to use it
+  std::span<const ParameterInfo> parameters;
+};
+
+/// Every rule, in the order of RULES sections 3 and 4.
+std::span<const RuleInfo> rule_table();
+
+/// The last step.
+enum class Combiner : std::uint8_t {
+  kWeightedSum,  ///< one row of W: sum of the selected vectors, or each times its weight
+  kColumns,      ///< each column is sorted and a window of it averaged
+};
+
+/// Where the window of a sorted column lies.
+enum class WindowKind : std::uint8_t {
+  kMedian,         ///< the middle value, or 0.5 a + 0.5 b of the two middle ones
+  kTrimmed,        ///< v[f .. rows - 1 - f]
+  kNearestMedian,  ///< the `keep` values nearest to the median
+};
+
+struct Window {
+  WindowKind kind = WindowKind::kMedian;
+  int rows = 0;  ///< values of a column
+  int f = 0;     ///< a column of which more than f values are not finite gives NaN
+  int keep = 0;  ///< of the nearest windows; at least 1
+};
+
+/// Every rule is three steps, and the library knows a rule only by this description of them:
+///
+///     x [n, d]  --distances-->  D [n, n]  --selector-->  W [rows, n]  --combiner-->  out [d]
+///
+/// Plain data with every default resolved: it is passed to kernels by value.
+struct Plan {
+  RuleKind kind = RuleKind::kMean;
+  int n = 1;
+  int f = 0;
+  int q = 0;           ///< neighbours of a Krum score
+  int m = 0;           ///< vectors averaged, where the rule fixes their number; else 0
+  int iterations = 0;  ///< of geometric_median
+  double threshold = 0;
+  double infinite_above = 0;     ///< a distance above this counts as infinite in a reach
+  bool needs_distances = false;  ///< false: the first step is skipped and D is not read
+  int rows = 0;  ///< most rows W can have; 0: no selector, the combiner takes the n vectors as sent
+  Combiner combiner = Combiner::kWeightedSum;
+  Window window;  ///< only for kColumns
+};
+
+/// Describes `rule` for n vectors of `dtype`.
+/// @throws InvalidArgument if n is not in [1, kMaxVectors] or breaks the rule's own bound, with
+///         the bound and the numbers: "krum needs n >= 2 f + 3, got n = 6, f = 2".
+Plan plan(const Rule& rule, int n, DType dtype);
+
+}  // namespace byzccl

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// How bytes travel between ranks. A transport knows no rule.
+
+#pragma once
+
+#include <byzccl/error.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace byzccl {
+
+using Clock = std::chrono::steady_clock;
+using Deadline = Clock::time_point;
+
+/// A send or receive with one peer failed. Collectives turn it into a TransportError once the ranks
+/// have agreed, over the board, whom to name.
+class PeerError : public Error {
+ public:
+  PeerError(int peer, bool timed_out, const std::string& message)
+      : Error(message), peer_(peer), timed_out_(timed_out) {}
+  int peer() const noexcept { return peer_; }
+  bool timed_out() const noexcept { return timed_out_; }
+
+ private:
+  int peer_;
+  bool timed_out_;
+};
+
+/// A send or receive on its way. Destroying it before it is done is allowed only after abort().
+class Work {
+ public:
+  virtual ~Work() = default;
+  /// Returns when the buffer may be used again. @throws PeerError when the peer is gone, the
+  /// transport was aborted, or `deadline` has passed.
+  virtual void wait(Deadline deadline) = 0;
+};
+
+/// The control path: a few short strings that all ranks can read, even when the data path is gone.
+/// Any call may throw Error when the board itself cannot be reached.
+class Board {
+ public:
+  virtual ~Board() = default;
+  virtual void put(const std::string& key, const std::string& value) = 0;
+  /// Never blocks for a key that is not there.
+  virtual std::optional<std::string> get(const std::string& key) = 0;
+  /// Writes `value` unless the key is there already; returns what stands: the first writer wins.
+  virtual std::string put_first(const std::string& key, const std::string& value) = 0;
+};
+
+/// Point-to-point messages among `size` ranks. Between two ranks messages arrive in the order of
+/// the sends, and the sizes of a send and its recv must agree: callers agree on them beforehand.
+/// Calls enqueue and return. One thread at a time, but abort() may come from any.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  /// `data` must stay until the Work is done. peer != rank; 0 bytes is allowed and moves nothing.
+  virtual std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) = 0;
+  virtual std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) = 0;
+  virtual Board& board() = 0;
+  /// Gives up: every pending and later Work fails, here and, once they notice, at the peers. Waits
+  /// until no buffer is touched any more. Never throws; again is a no-op.
+  virtual void abort() noexcept = 0;
+};
+
+}  // namespace byzccl
