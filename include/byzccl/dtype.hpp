@@ -79,4 +79,40 @@ BYZCCL_HD constexpr float widen(Float16 x) {
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(magnitude));
 }
 
+/// The nearest value of type T, of two equally near the one with an even last bit. What lies beyond
+/// the largest value by half a step or more becomes infinite; NaN stays NaN, its payload may
+/// change.
+template <class T>
+BYZCCL_HD constexpr T narrow(Compute<T> x) {
+  return x;
+}
+template <>
+BYZCCL_HD constexpr BFloat16 narrow<BFloat16>(float x) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) {
+    return {static_cast<std::uint16_t>(bits >> 16 | 0x40u)};  // quiet: the payload may be cut off
+  }
+  return {static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16)};
+}
+template <>
+BYZCCL_HD constexpr Float16 narrow<Float16>(float x) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
+  const std::uint32_t sign = bits >> 16 & 0x8000u;
+  const std::uint32_t magnitude = bits & 0x7fffffffu;
+  std::uint32_t half = 0;
+  if (magnitude > 0x7f800000u) {
+    half = 0x7e00u;
+  } else if (magnitude >= 0x477ff000u) {  // 65520: halfway from the largest value to 2^16
+    half = 0x7c00u;
+  } else if (magnitude >= 0x38800000u) {  // 2^-14: the smallest normal value
+    half = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
+  } else {
+    // At 0.5 the last bit of a float32 is 2^-24, the step of float16's denormals: the sum rounds
+    // to that step, to even.
+    const float rounded = std::bit_cast<float>(magnitude) + 0.5f;
+    half = std::bit_cast<std::uint32_t>(rounded) - 0x3f000000u;
+  }
+  return {static_cast<std::uint16_t>(sign | half)};
+}
+
 }  // namespace byzccl
