@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// From a rule and n to a plan: bounds checked, defaults resolved (RULES sections 3 and 4).
+
+#include <algorithm>
+#include <byzccl/error.hpp>
+#include <cfloat>
+#include <limits>
+
+#include "csrc/rule_table.hpp"
+
+namespace byzccl {
+namespace {
+
+/// f of the rule, or floor((n - 1) / 2), once the rule's bound on n holds.
+int tolerated(const Rule& rule, const RuleInfo& row, int n) {
+  if (row.parameters.empty()) return 0;
+  const std::int64_t f = rule.f.value_or((n - 1) / 2);
+  const Bound& bound = bound_of(row);
+  // f <= n first: it keeps the product small.
+  BYZCCL_CHECK(f <= n && n >= bound.per_f * f + bound.extra, row.name, " needs ", bound.text,
+               ", got n = ", n, ", f = ", f);
+  return static_cast<int>(f);
+}
+
+/// An integer parameter or its default; `most` is the upper end of its bound.
+int resolve(const RuleInfo& row, std::string_view name, std::optional<std::int64_t> given,
+            int fallback, int most, const Plan& plan) {
+  if (!given) return fallback;
+  for (const ParameterInfo& info : row.parameters) {
+    BYZCCL_CHECK(info.name != name || *given <= most, row.name, " needs ", info.bound, ", got ",
+                 name, " = ", *given, ", n = ", plan.n, ", f = ", plan.f);
+  }
+  return static_cast<int>(*given);
+}
+
+}  // namespace
+
+Plan plan(const Rule& rule, int n, DType dtype) {
+  check_parameters(rule);
+  const RuleInfo& row = row_of(rule.kind);
+  BYZCCL_CHECK(n >= 1 && n <= kMaxVectors, row.name, " needs 1 <= n <= ", kMaxVectors,
+               ", got n = ", n);
+  Plan plan;
+  plan.kind = rule.kind;
+  plan.n = n;
+  plan.f = tolerated(rule, row, n);
+  plan.infinite_above = dtype == DType::kFloat64 ? DBL_MAX / 8 : static_cast<double>(FLT_MAX) / 8;
+  plan.needs_distances = true;
+  plan.rows = 1;
+  const int f = plan.f;
+  switch (rule.kind) {
+    case RuleKind::kMean:
+      plan.needs_distances = false;
+      plan.m = n;
+      break;
+    case RuleKind::kKrum:
+    case RuleKind::kMultiKrum:
+      plan.q = resolve(row, "neighbors", rule.neighbors, n - f - 2, n - f - 1, plan);
+      plan.m = rule.kind == RuleKind::kKrum ? 1 : resolve(row, "m", rule.m, n - f - 2, n - f, plan);
+      break;
+    case RuleKind::kMda:
+      plan.m = n - f;
+      break;
+    case RuleKind::kBulyan:
+      plan.rows = n - 2 * f;
+      plan.combiner = Combiner::kColumns;
+      // Only unbroken rows are selected, and those are finite: whatever f is here, no column is
+      // NaN.
+      plan.window = {WindowKind::kNearestMedian, plan.rows, f, std::max(1, plan.rows - 2 * f)};
+      break;
+    case RuleKind::kGeometricMedian:
+      plan.iterations =
+          resolve(row, "iterations", rule.iterations, 32, std::numeric_limits<int>::max(), plan);
+      break;
+    case RuleKind::kGuardedMean:
+      plan.threshold = rule.threshold.value_or(9);
+      break;
+    case RuleKind::kMedian:
+    case RuleKind::kTrimmedMean:
+      plan.needs_distances = false;
+      plan.rows = 0;
+      plan.combiner = Combiner::kColumns;
+      plan.window.kind =
+          rule.kind == RuleKind::kMedian ? WindowKind::kMedian : WindowKind::kTrimmed;
+      plan.window.rows = n;
+      plan.window.f = f;
+      break;
+  }
+  return plan;
+}
+
+}  // namespace byzccl

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// One row a rule: its names, its bound, its parameters in the order in which they are printed.
+
+#include "csrc/rule_table.hpp"
+
+#include <array>
+#include <byzccl/error.hpp>
+#include <cmath>
+#include <string>
+
+namespace byzccl {
+namespace {
+
+constexpr Bound kNonEmpty{"n >= 1", 0, 1};
+constexpr Bound kMajority{"n >= 2 f + 1", 2, 1};
+constexpr Bound kKrumBound{"n >= 2 f + 3", 2, 3};
+constexpr Bound kBulyanBound{"n >= 4 f + 3", 4, 3};
+constexpr std::array kBounds{kNonEmpty, kMajority, kKrumBound, kBulyanBound};
+
+constexpr std::array<Parameter, 5> kParameters{{
+    {"f", 0, &Rule::f, nullptr},
+    {"m", 1, &Rule::m, nullptr},
+    {"neighbors", 1, &Rule::neighbors, nullptr},
+    {"iterations", 1, &Rule::iterations, nullptr},
+    {"threshold", 1, nullptr, &Rule::threshold},
+}};
+
+constexpr ParameterInfo kF{"f", true, "f >= 0"};
+constexpr ParameterInfo kOptionalF{"f", false, "f >= 0"};
+constexpr ParameterInfo kM{"m", false, "1 <= m <= n - f"};
+constexpr ParameterInfo kNeighbors{"neighbors", false, "1 <= neighbors <= n - f - 1"};
+constexpr ParameterInfo kIterations{"iterations", false, "1 <= iterations <= 2147483647"};
+constexpr ParameterInfo kThreshold{"threshold", false, "threshold >= 1"};
+
+constexpr std::array kOnlyF{kF};
+constexpr std::array kOnlyOptionalF{kOptionalF};
+constexpr std::array kKrumParameters{kF, kNeighbors};
+constexpr std::array kMultiKrumParameters{kF, kM, kNeighbors};
+constexpr std::array kGeometricMedianParameters{kOptionalF, kIterations};
+constexpr std::array kGuardedMeanParameters{kF, kThreshold};
+
+constexpr std::array<RuleInfo, 9> kRules{{
+    {RuleKind::kKrum, "krum", kKrumBound.text,
+     "the one vector closest to its neighbours; cheap, but learns from one rank a step",
+     kKrumParameters},
+    {RuleKind::kMultiKrum, "multi_krum", kKrumBound.text,
+     "mean of the m vectors that Krum ranks best; less noise than krum", kMultiKrumParameters},
+    {RuleKind::kMda, "mda", kMajority.text,
+     "mean of the n - f vectors that lie closest together; exact, costly for large f", kOnlyF},
+    {RuleKind::kBulyan, "bulyan", kBulyanBound.text,
+     "Krum's choices, then trimmed by column; for many columns, if few ranks are bad", kOnlyF},
+    {RuleKind::kGeometricMedian, "geometric_median", kMajority.text,
+     "the point of least total distance; needs no f", kGeometricMedianParameters},
+    {RuleKind::kGuardedMean, "guarded_mean", kMajority.text,
+     "the plain mean unless a vector lies far out; against faults, not against attackers",
+     kGuardedMeanParameters},
+    {RuleKind::kMean, "mean", kNonEmpty.text, "the plain mean: no protection; to compare with", {}},
+    {RuleKind::kMedian, "median", kMajority.text,
+     "the middle value of each column; needs no f and no distances", kOnlyOptionalF},
+    {RuleKind::kTrimmedMean, "trimmed_mean", kMajority.text,
+     "mean of each column without its f smallest and f largest values; no distances", kOnlyF},
+}};
+
+struct Alias {
+  std::string_view name;
+  RuleKind kind;
+};
+constexpr std::array<Alias, 1> kAliases{{{"brute", RuleKind::kMda}}};
+
+const ParameterInfo* find_parameter(const RuleInfo& row, std::string_view name) {
+  for (const ParameterInfo& info : row.parameters) {
+    if (info.name == name) return &info;
+  }
+  return nullptr;
+}
+
+void check_least(const RuleInfo& row, const ParameterInfo& info, const Rule& rule) {
+  const Parameter& parameter = parameter_named(info.name);
+  if (parameter.integer) {
+    const std::int64_t value = *(rule.*parameter.integer);
+    BYZCCL_CHECK(value >= static_cast<std::int64_t>(parameter.least), row.name, " needs ",
+                 info.bound, ", got ", info.name, " = ", value);
+  } else {
+    const double value = *(rule.*parameter.real);
+    BYZCCL_CHECK(std::isfinite(value) && value >= parameter.least, row.name, " needs ", info.bound,
+                 ", got ", info.name, " = ", value);
+  }
+}
+
+}  // namespace
+
+std::span<const RuleInfo> rule_table() { return kRules; }
+
+std::span<const Parameter> all_parameters() { return kParameters; }
+
+const Parameter& parameter_named(std::string_view name) {
+  for (const Parameter& parameter : kParameters) {
+    if (parameter.name == name) return parameter;
+  }
+  throw_invalid_argument(concat("no rule has a parameter \"", name, "\""));
+}
+
+bool is_given(const Parameter& parameter, const Rule& rule) {
+  return parameter.integer ? (rule.*parameter.integer).has_value()
+                           : (rule.*parameter.real).has_value();
+}
+
+const RuleInfo& row_of(RuleKind kind) {
+  for (const RuleInfo& row : kRules) {
+    if (row.kind == kind) return row;
+  }
+  throw_invalid_argument(concat("no rule has the kind ", static_cast<int>(kind)));
+}
+
+const RuleInfo* row_named(std::string_view name) {
+  for (const RuleInfo& row : kRules) {
+    if (row.name == name) return &row;
+  }
+  for (const Alias& alias : kAliases) {
+    if (alias.name == name) return &row_of(alias.kind);
+  }
+  return nullptr;
+}
+
+const Bound& bound_of(const RuleInfo& row) {
+  for (const Bound& bound : kBounds) {
+    if (bound.text == row.bound) return bound;
+  }
+  throw_invalid_argument(concat("no numbers for the bound ", row.bound));
+}
+
+void throw_no_parameter(const RuleInfo& row, std::string_view name) {
+  std::string known;
+  for (const ParameterInfo& info : row.parameters) {
+    known += known.empty() ? "" : ", ";
+    known += info.name;
+  }
+  throw_invalid_argument(concat(row.name, " has no parameter \"", name, "\"; it has ",
+                                known.empty() ? "none" : known));
+}
+
+void check_parameters(const Rule& rule) {
+  const RuleInfo& row = row_of(rule.kind);
+  for (const Parameter& parameter : kParameters) {
+    if (!is_given(parameter, rule)) continue;
+    const ParameterInfo* info = find_parameter(row, parameter.name);
+    if (!info) throw_no_parameter(row, parameter.name);
+    check_least(row, *info, rule);
+  }
+  for (const ParameterInfo& info : row.parameters) {
+    BYZCCL_CHECK(!info.required || is_given(parameter_named(info.name), rule), row.name, " needs ",
+                 info.name);
+  }
+}
+
+}  // namespace byzccl
