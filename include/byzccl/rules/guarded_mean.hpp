@@ -18,7 +18,6 @@ BYZCCL_HD void select_guarded_mean(Team team, const Plan& plan, const Decision& 
     const bool flagged = decision.broken[i] || decision.reach[i] > most;
     decision.flagged[i] = flagged;
     decision.weights[i] = flagged ? 0 : 1;
-    decision.scores[i] = decision.broken[i] ? kInfinity : decision.reach[i];
   });
   team.once([=] {
     int kept = 0;

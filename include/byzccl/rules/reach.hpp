@@ -29,7 +29,8 @@ BYZCCL_HD void fail_closed(Team team, const Plan& plan, const Decision& decision
   });
 }
 
-/// Sets reach, M, broken and flagged (= broken). False if M is infinite.
+/// Sets reach, M, broken, flagged (= broken) and scores (= reach, +inf for broken rows). False if M
+/// is infinite.
 ///
 /// reach r_i = the (n-f-1)-th smallest of D_ij, j != i, an entry above plan.infinite_above counting
 /// as infinite; 0 if n-f-1 = 0. M = the (n-f)-th smallest of the r_i.
@@ -56,6 +57,7 @@ BYZCCL_HD bool find_broken(Team team, const Plan& plan, const double* D,
     const bool broken = reach == kInfinity || reach > exact_mul(kFarOut, M);
     decision.broken[i] = broken;
     decision.flagged[i] = broken;
+    decision.scores[i] = broken ? kInfinity : reach;
   });
   return M < kInfinity;
 }

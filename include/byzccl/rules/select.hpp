@@ -3,9 +3,12 @@
 
 #pragma once
 
+#include <byzccl/rules/bulyan.hpp>
 #include <byzccl/rules/decision.hpp>
+#include <byzccl/rules/geometric_median.hpp>
 #include <byzccl/rules/guarded_mean.hpp>
 #include <byzccl/rules/krum.hpp>
+#include <byzccl/rules/mda.hpp>
 #include <byzccl/rules/mean.hpp>
 #include <byzccl/rules/order.hpp>
 #include <byzccl/rules/reach.hpp>
@@ -17,7 +20,17 @@ namespace byzccl::rules {
 /// Bytes that select() needs besides the decision; may be 0.
 BYZCCL_HD inline std::size_t select_scratch_bytes(const Plan& plan) {
   if (!plan.needs_distances) return 0;
-  return neighbor_bytes(plan.n);
+  const std::size_t bytes = neighbor_bytes(plan.n);
+  switch (plan.kind) {
+    case RuleKind::kMda:
+      return bytes + mda_bytes(plan.n);
+    case RuleKind::kBulyan:
+      return bytes + bulyan_bytes(plan.n);
+    case RuleKind::kGeometricMedian:
+      return bytes + geometric_median_bytes(plan.n);
+    default:
+      return bytes;
+  }
 }
 
 /// Fills `decision` by the plan's rule; plan.rows > 0.
@@ -43,6 +56,7 @@ BYZCCL_HD void select(Team team, const Plan& plan, const double* D, const Decisi
     return;
   }
   std::uint8_t* neighbors = static_cast<std::uint8_t*>(scratch);
+  void* own = neighbors + neighbor_bytes(plan.n);
   sort_neighbors(team, plan.n, D, neighbors);
   if (!find_broken(team, plan, D, neighbors, decision)) {
     fail_closed(team, plan, decision, Failure::kTooManyBroken);
@@ -57,8 +71,16 @@ BYZCCL_HD void select(Team team, const Plan& plan, const double* D, const Decisi
       select_guarded_mean(team, plan, decision);
       break;
     case RuleKind::kMda:
+      if (!select_mda(team, plan, D, decision, own)) {
+        fail_closed(team, plan, decision, Failure::kBudget);
+      }
+      break;
     case RuleKind::kBulyan:
+      select_bulyan(team, plan, D, neighbors, decision, own);
+      break;
     case RuleKind::kGeometricMedian:
+      select_geometric_median(team, plan, D, decision, own);
+      break;
     case RuleKind::kMean:
     case RuleKind::kMedian:
     case RuleKind::kTrimmedMean:
