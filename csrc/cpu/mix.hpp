@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// One row of W with the vectors that it gives weight.
+
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "csrc/steps.hpp"
+
+namespace byzccl::cpu {
+
+/// y = the sum of the vectors, divided once by `divisor` where that is above 0, else the sum of
+/// each times its weight. Without vectors y is absent.
+struct Mix {
+  std::vector<const void*> x;  ///< of non-zero weight, in rank order
+  std::vector<double> weights;
+  double divisor = 0;
+
+  /// One vector as it is, bit for bit.
+  bool copies() const { return x.size() == 1 && weights[0] == 1 && (divisor == 0 || divisor == 1); }
+};
+
+/// @param weights  one row of W [n]
+inline Mix make_mix(const Rows& rows, const double* weights, double divisor) {
+  Mix mix;
+  mix.divisor = divisor;
+  for (std::size_t i = 0; i < rows.x.size(); ++i) {
+    if (weights[i] == 0) continue;
+    mix.x.push_back(rows.x[i]);
+    mix.weights.push_back(weights[i]);
+  }
+  return mix;
+}
+
+}  // namespace byzccl::cpu

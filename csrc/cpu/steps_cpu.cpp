@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <byzccl/rules/grid.hpp>
+#include <byzccl/rules/select.hpp>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "csrc/cpu/combine_columns.hpp"
+#include "csrc/cpu/fill.hpp"
+#include "csrc/cpu/float_mode.hpp"
+#include "csrc/cpu/pairwise_distances.hpp"
+#include "csrc/cpu/weighted_sum.hpp"
+#include "csrc/steps.hpp"
+
+namespace byzccl {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+
+class CpuSteps final : public Steps {
+ public:
+  std::string_view kind() const override { return kind_; }
+
+  std::shared_ptr<void> allocate(std::size_t bytes) override {
+    return {::operator new(bytes, kAlignment), [](void* p) { ::operator delete(p, kAlignment); }};
+  }
+
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    if (bytes > 0) std::memmove(to, from, bytes);
+  }
+
+  void pairwise_distances(const Rows& rows, std::int64_t tile, double* sums) override {
+    const std::int64_t tiles = (rows.columns + tile - 1) / tile;
+    cpu::pairwise_distances(rows, tile, std::span(&tiles, 1), sums);
+  }
+
+  void add_shards(const double* shards, int count, int n, double* total) override {
+    const cpu::FloatMode mode;
+    const std::size_t pairs = static_cast<std::size_t>(rules::pair_count(n));
+    for (std::size_t pair = 0; pair < pairs; ++pair) {
+      double sum = 0;
+      for (std::size_t k = 0; k < static_cast<std::size_t>(count); ++k) {
+        sum += shards[k * pairs + pair];
+      }
+      total[pair] += sum;
+    }
+  }
+
+  void spread(const double* pairs, int n, double* distances) override {
+    for (int i = 0; i < n; ++i) {
+      distances[i * n + i] = 0;
+      for (int j = i + 1; j < n; ++j) {
+        const double sum = pairs[rules::pair_index(i, j, n)];
+        const double distance = std::isfinite(sum) ? sum : std::numeric_limits<double>::infinity();
+        distances[i * n + j] = distance;
+        distances[j * n + i] = distance;
+      }
+    }
+  }
+
+  void select(const Plan& plan, const double* distances, const rules::Decision& decision) override {
+    const cpu::FloatMode mode;
+    std::vector<double> scratch(rules::select_scratch_bytes(plan) / sizeof(double) + 1);
+    rules::select(rules::Solo{}, plan, distances, decision, scratch.data());
+  }
+
+  void combine(const Plan& plan, const rules::Decision& decision, const Rows& rows,
+               void* out) override {
+    rules::Outcome& outcome = *decision.outcome;
+    std::vector<cpu::Mix> mixes;
+    if (plan.rows > 0) {
+      if (outcome.failure != rules::Failure::kNone || outcome.rows == 0) {
+        return cpu::fill_nan(rows.columns, rows.dtype, out);
+      }
+      for (int row = 0; row < outcome.rows; ++row) {
+        mixes.push_back(cpu::make_mix(
+            rows, decision.weights + static_cast<std::size_t>(row) * plan.n, outcome.divisor));
+      }
+    }
+    if (plan.combiner == Combiner::kColumns) {
+      outcome.nan_columns += cpu::combine_columns(rows, mixes, plan.window, out);
+    } else if (mixes[0].x.empty()) {
+      cpu::fill_nan(rows.columns, rows.dtype, out);
+    } else {
+      cpu::weighted_sum(mixes[0], rows.columns, rows.dtype, out);
+    }
+  }
+
+ private:
+  const std::string kind_ = "cpu " + std::string(cpu::target_name());
+};
+
+}  // namespace
+
+std::unique_ptr<Steps> make_cpu_steps() { return std::make_unique<CpuSteps>(); }
+
+}  // namespace byzccl

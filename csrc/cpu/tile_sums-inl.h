@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+// The sums of squared differences of a strip of tiles, for one instruction set.
+//
+// Columns are taken in blocks whose n rows stay in cache. Within a block, rows meet in groups: the
+// sums of a pair of groups stay in registers while their columns pass. 16-bit rows are widened once
+// a block.
+
+#if defined(BYZCCL_TILE_SUMS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BYZCCL_TILE_SUMS_INL_H_
+#undef BYZCCL_TILE_SUMS_INL_H_
+#else
+#define BYZCCL_TILE_SUMS_INL_H_
+#endif
+
+#include <hwy/aligned_allocator.h>
+
+#include <algorithm>
+#include <byzccl/rules/grid.hpp>
+#include <type_traits>
+
+#include "csrc/cpu/elements-inl.h"
+#include "csrc/cpu/strip.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace byzccl::cpu::HWY_NAMESPACE {
+
+// Rows of a group: kGroup^2 sums and 2 kGroup rows fit the registers.
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_EMU128 || \
+    HWY_TARGET == HWY_SCALAR
+inline constexpr std::size_t kGroup = 3;
+#else
+inline constexpr std::size_t kGroup = 4;
+#endif
+
+// Most terms that one lane adds up in float32.
+inline constexpr std::size_t kRun = 256;
+
+/// sums [kGroup, kGroup, lanes] (+)= the squared differences of every row a with every row b, over
+/// `columns`, a multiple of the lanes. kSame: a and b are the same group, and only i < j is summed.
+template <class C, bool kSame>
+HWY_NOINLINE void add_group_pair(const C* const* a, const C* const* b, std::size_t columns,
+                                 bool first, C* HWY_RESTRICT sums) {
+  const Lanes<C> tag;
+  constexpr std::size_t kLanes = lane_count<C>();
+  Vector<C> sum[kGroup][kGroup];
+  for (std::size_t i = 0; i < kGroup; ++i) {
+    for (std::size_t j = kSame ? i + 1 : 0; j < kGroup; ++j) {
+      sum[i][j] = first ? hn::Zero(tag) : hn::Load(tag, sums + (i * kGroup + j) * kLanes);
+    }
+  }
+  const C* x[kGroup];
+  const C* y[kGroup];
+  for (std::size_t i = 0; i < kGroup; ++i) x[i] = a[i], y[i] = b[i];
+  for (std::size_t column = 0; column < columns; column += kLanes) {
+    Vector<C> right[kGroup];
+    for (std::size_t j = 0; j < kGroup; ++j) right[j] = hn::LoadU(tag, y[j] + column);
+    for (std::size_t i = 0; i < kGroup; ++i) {
+      const Vector<C> left = kSame ? right[i] : hn::LoadU(tag, x[i] + column);
+      for (std::size_t j = kSame ? i + 1 : 0; j < kGroup; ++j) {
+        const Vector<C> difference = hn::Sub(left, right[j]);
+        sum[i][j] = hn::MulAdd(difference, difference, sum[i][j]);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < kGroup; ++i) {
+    for (std::size_t j = kSame ? i + 1 : 0; j < kGroup; ++j) {
+      hn::Store(sum[i][j], tag, sums + (i * kGroup + j) * kLanes);
+    }
+  }
+}
+
+HWY_INLINE double sum_of_lanes(const float* sums) {
+#if HWY_TARGET == HWY_SCALAR
+  return *sums;
+#else
+  const Lanes<float> tag;
+  const hn::Half<Lanes<float> > half;
+  const Lanes<double> wide;
+  const auto v = hn::Load(tag, sums);
+  const auto low = hn::PromoteTo(wide, hn::LowerHalf(half, v));
+  const auto high = hn::PromoteTo(wide, hn::UpperHalf(half, v));
+  return hn::GetLane(hn::SumOfLanes(wide, hn::Add(low, high)));
+#endif
+}
+HWY_INLINE double sum_of_lanes(const double* sums) {
+  const Lanes<double> tag;
+  return hn::GetLane(hn::SumOfLanes(tag, hn::Load(tag, sums)));
+}
+
+/// The work space of one strip, for elements of type T.
+template <class T>
+class StripSums {
+  using C = Compute<T>;
+  static constexpr std::size_t kLanes = lane_count<C>();
+
+ public:
+  explicit StripSums(const Strip& strip)
+      : strip_(strip),
+        n_(static_cast<std::size_t>(strip.n)),
+        groups_((n_ + kGroup - 1) / kGroup),
+        block_(block_columns(n_)),
+        rows_(groups_ * kGroup),
+        widened_(hwy::AllocateAligned<C>(n_ * block_)),
+        sums_(hwy::AllocateAligned<C>(groups_ * (groups_ + 1) / 2 * kGroup * kGroup * kLanes)) {
+    if (!widened_ || !sums_) throw std::bad_alloc();
+  }
+
+  /// out [tiles, pairs]
+  void run(double* out) {
+    const std::size_t pairs = static_cast<std::size_t>(rules::pair_count(strip_.n));
+    for (std::int64_t first = 0; first < strip_.columns; first += strip_.tile, out += pairs) {
+      std::fill_n(out, pairs, 0.0);
+      const std::int64_t end = std::min(first + strip_.tile, strip_.columns);
+      for (std::int64_t column = first; column < end;) column = add_run(column, end, out);
+    }
+  }
+
+ private:
+  static std::size_t block_columns(std::size_t n) {
+    std::size_t columns = 4096 / sizeof(C);  // of many rows, two groups fit the nearest cache
+    while (2 * columns * n * sizeof(C) <= 32768 && 2 * columns <= kRun * kLanes) columns *= 2;
+    return std::min(columns, kRun * kLanes);
+  }
+
+  std::int64_t add_run(std::int64_t column, std::int64_t end, double* out) {
+    const std::int64_t run_end =
+        std::min(end, column + static_cast<std::int64_t>(kRun * kLanes / block_ * block_));
+    bool first = true;
+    while (column < run_end) {
+      const std::int64_t count = std::min(run_end - column, static_cast<std::int64_t>(block_));
+      add_block(column, static_cast<std::size_t>(count), first);
+      column += count;
+      first = false;
+    }
+    std::size_t pair = 0;
+    for (std::size_t i = 0; i < n_; ++i) {
+      for (std::size_t j = i + 1; j < n_; ++j, ++pair) {
+        const std::size_t cell = (i % kGroup) * kGroup + j % kGroup;
+        out[pair] += sum_of_lanes(sums_of(i / kGroup, j / kGroup) + cell * kLanes);
+      }
+    }
+    return column;
+  }
+
+  void add_block(std::int64_t column, std::size_t columns, bool first) {
+    const std::size_t whole = (columns + kLanes - 1) / kLanes * kLanes;
+    for (std::size_t i = 0; i < n_; ++i) {
+      const T* row = static_cast<const T*>(strip_.x[i]) + strip_.first_column + column;
+      if constexpr (std::is_same_v<T, C>) {
+        if (whole == columns) {
+          rows_[i] = row;
+          continue;
+        }
+      }
+      rows_[i] = widen_row(row, columns, widened_.get() + i * block_);
+    }
+    for (std::size_t i = n_; i < rows_.size(); ++i) rows_[i] = rows_[n_ - 1];
+    for (std::size_t i = 0; i < groups_; ++i) {
+      const C* const* a = rows_.data() + i * kGroup;
+      add_group_pair<C, true>(a, a, whole, first, sums_of(i, i));
+      for (std::size_t j = i + 1; j < groups_; ++j) {
+        add_group_pair<C, false>(a, rows_.data() + j * kGroup, whole, first, sums_of(i, j));
+      }
+    }
+  }
+
+  static const C* widen_row(const T* row, std::size_t columns, C* to) {
+    std::size_t column = 0;
+    for (; column + kLanes <= columns; column += kLanes) store(load(row + column), to + column);
+    if (column < columns) store(load_first(row + column, columns - column), to + column);
+    return to;
+  }
+
+  /// [kGroup, kGroup, lanes] of the pair of groups i <= j.
+  C* sums_of(std::size_t i, std::size_t j) {
+    const std::size_t before = i * (2 * groups_ - i + 1) / 2;
+    return sums_.get() + (before + j - i) * kGroup * kGroup * kLanes;
+  }
+
+  const Strip& strip_;
+  const std::size_t n_;
+  const std::size_t groups_;
+  const std::size_t block_;                 ///< columns
+  std::vector<const C*> rows_;              ///< of the current block; the last group is filled up
+  hwy::AlignedFreeUniquePtr<C[]> widened_;  ///< [n, block]
+  hwy::AlignedFreeUniquePtr<C[]> sums_;     ///< [pairs of groups, kGroup, kGroup, lanes]
+};
+
+}  // namespace byzccl::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

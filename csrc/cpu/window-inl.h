@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// Sorts columns in vectors, a column a lane, and averages their windows, for one instruction set.
+
+#if defined(BYZCCL_WINDOW_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BYZCCL_WINDOW_INL_H_
+#undef BYZCCL_WINDOW_INL_H_
+#else
+#define BYZCCL_WINDOW_INL_H_
+#endif
+
+#include <byzccl/rules/columns.hpp>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "csrc/cpu/elements-inl.h"
+#include "csrc/cpu/sorting_network.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace byzccl::cpu::HWY_NAMESPACE {
+
+template <class C>
+HWY_INLINE void exchange(Vector<C>& low, Vector<C>& high) {
+  const Vector<C> smaller = hn::Min(low, high);
+  high = hn::Max(low, high);
+  low = smaller;
+}
+
+template <class C, int n, std::size_t... Is>
+HWY_INLINE void run_network(Vector<C> (&v)[n], std::index_sequence<Is...>) {
+  (exchange<C>(v[kNetwork<n>[Is].low], v[kNetwork<n>[Is].high]), ...);
+}
+
+/// Sorts values [n, lanes] in registers.
+template <class C, int n>
+HWY_NOINLINE void sort_fixed(C* values) {
+  const Lanes<C> tag;
+  constexpr std::size_t kLanes = lane_count<C>();
+  Vector<C> v[n];
+  for (int i = 0; i < n; ++i) v[i] = hn::Load(tag, values + i * kLanes);
+  run_network<C, n>(v, std::make_index_sequence<kNetwork<n>.size()>());
+  for (int i = 0; i < n; ++i) hn::Store(v[i], tag, values + i * kLanes);
+}
+
+/// Sorts values [.., lanes] by a list of comparators.
+template <class C>
+void sort_listed(std::span<const Comparator> network, C* values) {
+  const Lanes<C> tag;
+  constexpr std::size_t kLanes = lane_count<C>();
+  for (const Comparator c : network) {
+    auto low = hn::Load(tag, values + c.low * kLanes);
+    auto high = hn::Load(tag, values + c.high * kLanes);
+    exchange<C>(low, high);
+    hn::Store(low, tag, values + c.low * kLanes);
+    hn::Store(high, tag, values + c.high * kLanes);
+  }
+}
+
+/// Sorts values [size, lanes]. The list serves sizes above 64.
+template <class C>
+HWY_INLINE void sort_values(int size, std::span<const Comparator> network, C* values) {
+  switch (size) {
+    case 4:
+      return sort_fixed<C, 4>(values);
+    case 8:
+      return sort_fixed<C, 8>(values);
+    case 16:
+      return sort_fixed<C, 16>(values);
+    case 24:
+      return sort_fixed<C, 24>(values);
+    case 32:
+      return sort_fixed<C, 32>(values);
+    case 48:
+      return sort_fixed<C, 48>(values);
+    case 64:
+      return sort_fixed<C, 64>(values);
+    default:
+      return sort_listed<C>(network, values);
+  }
+}
+
+template <class C>
+HWY_INLINE Vector<C> finite_or_infinity(Vector<C> x) {
+  const Lanes<C> tag;
+  const auto finite = hn::Le(hn::Abs(x), hn::Set(tag, std::numeric_limits<C>::max()));
+  return hn::IfThenElse(finite, x, hn::Set(tag, std::numeric_limits<C>::infinity()));
+}
+
+/// The mean of `window` over sorted values [window.rows, lanes], which it may overwrite.
+template <class C>
+HWY_INLINE Vector<C> mean_of_window(const Window& window, C* sorted) {
+  const Lanes<C> tag;
+  constexpr std::size_t kLanes = lane_count<C>();
+  const auto at = [&](int i) HWY_ATTR { return hn::Load(tag, sorted + i * kLanes); };
+  const rules::Places centre = rules::middle(window.rows);
+  const auto half = hn::Set(tag, C(0.5));
+  const auto median = centre.count == 1 ? at(centre.first)
+                                        : hn::Add(hn::Mul(half, at(centre.first)),
+                                                  hn::Mul(half, at(centre.first + 1)));
+  if (window.kind == WindowKind::kMedian) return median;
+  rules::Places kept = rules::trimmed(window);
+  if (window.kind == WindowKind::kNearestMedian) {
+    // Where the lower end leaves (rules::lower_end_leaves), the lane moves down by one.
+    kept = {0, window.rows};
+    for (int drop = rules::dropped(window); drop > 0; --drop, --kept.count) {
+      const auto lower = hn::Gt(hn::Sub(median, at(0)), hn::Sub(at(kept.count - 1), median));
+      auto next = at(0);
+      for (int i = 0; i + 1 < kept.count; ++i) {
+        const auto here = next;
+        next = at(i + 1);
+        hn::Store(hn::IfThenElse(lower, next, here), tag, sorted + i * kLanes);
+      }
+    }
+  }
+  auto sum = at(kept.first);
+  for (int i = 1; i < kept.count; ++i) sum = hn::Add(sum, at(kept.first + i));
+  return hn::Div(sum, hn::Set(tag, static_cast<C>(kept.count)));
+}
+
+}  // namespace byzccl::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// What a window of a sorted column is (RULES sections 2 and 4), written once. Column kernels find
+// their places here; window_mean is the whole of it for one column.
+
+#pragma once
+
+#include <byzccl/rule.hpp>
+#include <byzccl/rules/team.hpp>
+
+namespace byzccl::rules {
+
+/// Consecutive values of a sorted column.
+struct Places {
+  int first = 0;
+  int count = 0;
+};
+
+/// The one or two middle values of `rows`.
+BYZCCL_HD constexpr Places middle(int rows) { return {(rows - 1) / 2, rows % 2 == 0 ? 2 : 1}; }
+
+/// The values that a trimmed window keeps.
+BYZCCL_HD constexpr Places trimmed(const Window& window) {
+  return {window.f, window.rows - 2 * window.f};
+}
+
+/// A column is NaN if the value at this place of it, sorted with +inf for what is not finite, is
+/// not finite: then more than f values are bad.
+BYZCCL_HD constexpr int last_good_place(const Window& window) { return window.rows - 1 - window.f; }
+
+/// Values that leave a nearest window, one end at a time. keep <= rows - f, so that +inf, which is
+/// never nearer than a finite end, has left before the window is full.
+BYZCCL_HD constexpr int dropped(const Window& window) { return window.rows - window.keep; }
+
+/// Which end of a nearest window leaves: the farther one, of equals the upper. The differences are
+/// rounded to the type of the values; low <= centre <= high, centre and low finite, high may be
+/// +inf.
+template <class C>
+BYZCCL_HD constexpr bool lower_end_leaves(C low, C high, C centre) {
+  return centre - low > high - centre;
+}
+
+/// The value of `window` over a sorted column whose last good place is finite: sums in ascending
+/// order, one division; of two middle values 0.5 a + 0.5 b.
+template <class C>
+BYZCCL_HD C window_mean(const Window& window, const C* sorted) {
+  const Places centre = middle(window.rows);
+  const C median = centre.count == 1
+                       ? sorted[centre.first]
+                       : C(0.5) * sorted[centre.first] + C(0.5) * sorted[centre.first + 1];
+  if (window.kind == WindowKind::kMedian) return median;
+  Places kept = trimmed(window);
+  if (window.kind == WindowKind::kNearestMedian) {
+    kept = {0, window.rows};
+    for (int drop = dropped(window); drop > 0; --drop, --kept.count) {
+      if (lower_end_leaves(sorted[kept.first], sorted[kept.first + kept.count - 1], median)) {
+        ++kept.first;
+      }
+    }
+  }
+  C sum = sorted[kept.first];
+  for (int i = 1; i < kept.count; ++i) sum += sorted[kept.first + i];
+  return sum / static_cast<C>(kept.count);
+}
+
+}  // namespace byzccl::rules
