@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Every rule once more, in float64, plain and slow: the judge of the library. It shares no code
+// with it; only a Rule's parsed fields come in.
+
+#pragma once
+
+#include <byzccl/dtype.hpp>
+#include <byzccl/rule.hpp>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+namespace byzccl::testing {
+
+/// n rows of d numbers.
+using Matrix = std::vector<std::vector<double>>;
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// What a rule answers, and how close it came to another answer.
+struct Answer {
+  bool failed = false;  ///< failed closed
+  bool has_distances = false;
+  Matrix distances;                          ///< [n, n]; empty without distances
+  std::vector<double> reach;                 ///< [n]; empty without distances
+  double typical_reach = 0;                  ///< M
+  std::vector<int> broken;                   ///< ascending; empty without distances
+  std::vector<int> flagged;                  ///< guarded_mean's; otherwise the broken ones
+  std::optional<std::vector<int>> selected;  ///< rows of non-zero weight; none for column rules
+  std::vector<double> out;                   ///< [d]
+  std::vector<double> magnitude;             ///< [d] largest |value| that entered the column
+  std::int64_t nan_columns = 0;
+
+  /// Smallest relative gap over which a decision made from D would flip; exact equality is a tie,
+  /// which the lower index decides, and counts as no gap.
+  double margin = kInfinity;
+  /// [d] the same for what is decided within a column; empty where nothing is.
+  std::vector<double> column_margin;
+};
+
+/// The answer of `rule` over x. The dtype only says which distances count as infinite.
+/// @throws std::logic_error for a rule that has no reference
+Answer reference(const Rule& rule, const Matrix& x, DType dtype);
+
+/// Relative gap between two values; infinite for equal ones.
+double relative_gap(double a, double b);
+
+}  // namespace byzccl::testing
