@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+# The commands of the project; `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+export BYZCCL_VENV ?= $(CURDIR)/.venv
+ifndef BYZCCL_START
+export BYZCCL_START := $(shell date +%s)
+endif
+BIN := $(BYZCCL_VENV)/bin
+CORES := $(shell nproc)
+CONFIGURE := $(BIN)/cmake -DCMAKE_MAKE_PROGRAM=$(BIN)/ninja -DPython_EXECUTABLE=$(BIN)/python
+CXX_FILES = git ls-files --cached --others --exclude-standard '*.hpp' '*.cpp' '*.cu' '*.cuh'
+# gcc's TSan cannot start under more address randomisation than it knows; where the machine lets
+# us, it runs without any.
+NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
+stage = @printf '\n=== %s  [%d s]\n' '$(1)' $$(($$(date +%s) - $(BYZCCL_START)))
+
+.PHONY: help demo test setup build ctest pytest lint lint-quick sanitize asan tsan bench gpu-suite clean
+
+help:
+	@echo 'make demo       train with Byzantine workers, with and without byzccl; ARGS="--help" for more'
+	@echo 'make test       build, all tests, style, sanitizers'
+	@echo 'make build      the library and the PyTorch extension, into build/ and torch_ext/byzccl/'
+	@echo 'make lint       ruff, clang-format, mypy'
+	@echo 'make sanitize   C++ tests under ASan and UBSan, the parallel ones under TSan'
+	@echo 'make bench      benchmarks'
+	@echo 'make gpu-suite  what needs a GPU'
+	@echo 'make clean      remove build folders and demo-out/'
+	@echo 'make setup      only install what all of them need (they do it by themselves)'
+
+demo: build
+	$(call stage,Demo)
+	@$(BIN)/python -m byzccl demo $(ARGS)
+
+test: setup build ctest pytest lint-quick sanitize
+	$(call stage,make test passed)
+
+setup:
+	$(call stage,Setup)
+	@.ci/setup
+
+build: setup
+	$(call stage,Build)
+	@$(CONFIGURE) --preset default
+	@$(BIN)/cmake --build build
+
+ctest: build
+	$(call stage,C++ tests)
+	@$(BIN)/ctest --test-dir build --output-on-failure -j $(CORES)
+
+pytest: build
+	$(call stage,Python tests)
+	@$(BIN)/python -m pytest -q --durations=5 tests/python
+
+lint-quick: setup
+	$(call stage,Style)
+	@$(BIN)/ruff check
+	@$(CXX_FILES) | xargs -r $(BIN)/clang-format --dry-run -Werror
+
+lint: lint-quick
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+sanitize: asan tsan
+
+asan: setup
+	$(call stage,C++ tests under ASan and UBSan)
+	@$(CONFIGURE) --preset asan
+	@$(BIN)/cmake --build build-asan
+	@$(BIN)/ctest --test-dir build-asan --output-on-failure -j $(CORES)
+
+tsan: setup
+	$(call stage,Parallel C++ tests under TSan)
+	@$(CONFIGURE) --preset tsan
+	@$(BIN)/cmake --build build-tsan
+	@$(NO_ASLR) $(BIN)/ctest --test-dir build-tsan --output-on-failure -j $(CORES) \
+	  --no-tests=error -R 'transport|collective|communicator|exchange'
+
+bench: build
+	@echo 'There are no benchmarks yet.'
+
+gpu-suite:
+	@echo 'Nothing runs on a GPU yet but the selectors; there are no CUDA kernels for distances,'
+	@echo 'sums or columns to test or measure. Nothing was run.'
+
+clean:
+	rm -rf build build-asan build-tsan demo-out
