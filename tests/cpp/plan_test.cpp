@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// Plans: bounds at their edge, defaults, and what each rule asks of the three steps.
+
+#include <byzccl/error.hpp>
+#include <byzccl/rule.hpp>
+#include <cfloat>
+#include <string>
+
+#include "support/catch.hpp"
+
+namespace byzccl {
+namespace {
+
+Plan plan_of(const std::string& text, int n) { return plan(Rule::parse(text), n, DType::kFloat32); }
+
+std::string error_of(const std::string& text, int n) {
+  try {
+    plan_of(text, n);
+    return "no error";
+  } catch (const InvalidArgument& error) {
+    return error.what();
+  }
+}
+
+TEST_CASE("each rule is refused just under its bound and accepted at it") {
+  for (const RuleInfo& row : rule_table()) {
+    for (int f = 0; f <= 5; ++f) {
+      Rule rule;
+      rule.kind = row.kind;
+      if (!row.parameters.empty()) rule.f = f;
+      const int least = row.bound == "n >= 1"         ? 1
+                        : row.bound == "n >= 2 f + 1" ? 2 * f + 1
+                        : row.bound == "n >= 2 f + 3" ? 2 * f + 3
+                                                      : 4 * f + 3;
+      CAPTURE(row.name, f);
+      CHECK(plan(rule, least, DType::kFloat32).f == (row.parameters.empty() ? 0 : f));
+      CHECK_THROWS_AS(plan(rule, least - 1, DType::kFloat32), InvalidArgument);
+    }
+  }
+}
+
+TEST_CASE("a broken bound is named with the numbers") {
+  CHECK(error_of("krum(f=2)", 6) == "krum needs n >= 2 f + 3, got n = 6, f = 2");
+  CHECK(error_of("bulyan(f=1)", 6) == "bulyan needs n >= 4 f + 3, got n = 6, f = 1");
+  CHECK(error_of("median(f=2)", 4) == "median needs n >= 2 f + 1, got n = 4, f = 2");
+  CHECK(error_of("mda(f=9223372036854775807)", 256) ==
+        "mda needs n >= 2 f + 1, got n = 256, f = 9223372036854775807");
+  CHECK(error_of("multi_krum(f=1,m=7)", 7) ==
+        "multi_krum needs 1 <= m <= n - f, got m = 7, n = 7, f = 1");
+  CHECK(error_of("krum(f=1,neighbors=6)", 7) ==
+        "krum needs 1 <= neighbors <= n - f - 1, got neighbors = 6, n = 7, f = 1");
+  CHECK(error_of("mean", 0) == "mean needs 1 <= n <= 256, got n = 0");
+  CHECK(error_of("mean", 257) == "mean needs 1 <= n <= 256, got n = 257");
+  CHECK(error_of("geometric_median(iterations=2147483648)", 3) ==
+        "geometric_median needs 1 <= iterations <= 2147483647, got iterations = 2147483648, "
+        "n = 3, f = 1");
+}
+
+TEST_CASE("a rule that was not parsed is checked as one that was") {
+  Rule rule;
+  rule.kind = RuleKind::kKrum;
+  CHECK_THROWS_AS(plan(rule, 7, DType::kFloat32), InvalidArgument);
+  rule.f = -1;
+  CHECK_THROWS_AS(plan(rule, 7, DType::kFloat32), InvalidArgument);
+  rule.f = 1;
+  CHECK(plan(rule, 7, DType::kFloat32).q == 4);
+  rule.m = 1;
+  CHECK_THROWS_AS(plan(rule, 7, DType::kFloat32), InvalidArgument);
+}
+
+TEST_CASE("defaults are resolved") {
+  CHECK(plan_of("median", 1).f == 0);
+  CHECK(plan_of("median", 8).f == 3);
+  CHECK(plan_of("geometric_median", 9).f == 4);
+  CHECK(plan_of("geometric_median", 9).iterations == 32);
+  CHECK(plan_of("geometric_median(iterations=5)", 9).iterations == 5);
+  CHECK(plan_of("guarded_mean(f=1)", 9).threshold == 9);
+  CHECK(plan_of("krum(f=2)", 9).q == 5);
+  CHECK(plan_of("krum(f=2,neighbors=6)", 9).q == 6);
+  CHECK(plan_of("krum(f=2)", 9).m == 1);
+  CHECK(plan_of("multi_krum(f=2)", 9).m == 5);
+  CHECK(plan_of("multi_krum(f=2,m=7)", 9).m == 7);
+  CHECK(plan_of("mda(f=2)", 9).m == 7);
+  CHECK(plan_of("krum(f=2)", 9).infinite_above == static_cast<double>(FLT_MAX) / 8);
+  CHECK(plan(Rule::parse("krum(f=2)"), 9, DType::kBFloat16).infinite_above ==
+        static_cast<double>(FLT_MAX) / 8);
+  CHECK(plan(Rule::parse("krum(f=2)"), 9, DType::kFloat64).infinite_above == DBL_MAX / 8);
+}
+
+TEST_CASE("each rule asks for its steps") {
+  for (const RuleInfo& row : rule_table()) {
+    Rule rule;
+    rule.kind = row.kind;
+    if (!row.parameters.empty()) rule.f = 1;
+    const Plan p = plan(rule, 9, DType::kFloat32);
+    const bool columns = row.kind == RuleKind::kMedian || row.kind == RuleKind::kTrimmedMean;
+    CAPTURE(row.name);
+    CHECK(p.kind == row.kind);
+    CHECK(p.n == 9);
+    CHECK(p.needs_distances == (!columns && row.kind != RuleKind::kMean));
+    CHECK(p.rows == (columns ? 0 : row.kind == RuleKind::kBulyan ? 7 : 1));
+    CHECK((p.combiner == Combiner::kColumns) == (columns || row.kind == RuleKind::kBulyan));
+  }
+  const Window bulyan = plan_of("bulyan(f=1)", 9).window;
+  CHECK(bulyan.kind == WindowKind::kNearestMedian);
+  CHECK(bulyan.rows == 7);
+  CHECK(bulyan.keep == 5);
+  CHECK(plan_of("bulyan(f=0)", 3).window.keep == 3);
+  const Window median = plan_of("median", 9).window;
+  CHECK(median.kind == WindowKind::kMedian);
+  CHECK(median.rows == 9);
+  CHECK(median.f == 4);
+  const Window trimmed = plan_of("trimmed_mean(f=2)", 9).window;
+  CHECK(trimmed.kind == WindowKind::kTrimmed);
+  CHECK(trimmed.f == 2);
+}
+
+}  // namespace
+}  // namespace byzccl
