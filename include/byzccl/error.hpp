@@ -44,6 +44,12 @@ class TransportError : public Error {
   std::vector<int> suspects_;
 };
 
+/// The CUDA runtime refused a call. The message names the call and gives the runtime's own words.
+class CudaError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The arguments, printed one after the other.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
