@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: MIT
+"""byzccl.ddp.robustify among real processes, against plain DDP and against byzccl.aggregate."""
+
+import time
+from datetime import timedelta
+
+import pytest
+import torch
+import torch.distributed as dist
+from ranks import run
+from torch.nn.parallel import DistributedDataParallel
+
+import byzccl
+
+SECONDS = timedelta(seconds=10)
+SMALL_BUCKETS = {"bucket_cap_mb": 0.004}
+
+
+class Net(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            *[torch.nn.Linear(24, 24) for _ in range(4)], torch.nn.Linear(24, 3)
+        )
+        self.norm = torch.nn.BatchNorm1d(24)
+        self.unused = torch.nn.Linear(24, 24)
+
+    def forward(self, x: torch.Tensor, skip: bool = False) -> torch.Tensor:
+        x = self.norm(x)
+        for layer in self.layers[:-1]:
+            x = torch.tanh(layer(x))
+        return self.layers[-1](x if skip else torch.tanh(self.unused(x)))
+
+
+def model(**options) -> DistributedDataParallel:
+    torch.manual_seed(3)
+    return DistributedDataParallel(Net(), **{**SMALL_BUCKETS, **options})
+
+
+def batch(rank: int, step: int) -> torch.Tensor:
+    return torch.randn(8, 24, generator=torch.Generator().manual_seed(100 * step + rank))
+
+
+def gradients(ddp: DistributedDataParallel) -> torch.Tensor:
+    grads = [p.grad for p in ddp.parameters() if p.grad is not None]
+    return torch.cat([g.flatten() for g in grads])
+
+
+def train(ddp: DistributedDataParallel, rank: int, steps: int, *, skip=False, accumulate=False):
+    """The gradients of every step."""
+    optimizer = torch.optim.SGD(ddp.parameters(), lr=0.1)
+    seen = []
+    for step in range(steps):
+        optimizer.zero_grad()
+        if accumulate:
+            with ddp.no_sync():
+                ddp(batch(rank, step + 50), skip).square().mean().backward()
+        ddp(batch(rank, step), skip).square().mean().backward()
+        seen.append(gradients(ddp).clone())
+        optimizer.step()
+    return seen
+
+
+@pytest.mark.parametrize("algorithm", ["sharded", "ring"])
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [
+        ({}, {}),
+        ({"bucket_cap_mb": 25}, {}),
+        ({"gradient_as_bucket_view": True}, {}),
+        ({}, {"accumulate": True}),
+        ({"gradient_as_bucket_view": True}, {"accumulate": True}),
+        ({"find_unused_parameters": True}, {"skip": True}),
+        ({"static_graph": True}, {}),
+        ({"bucket_cap_mb_list": [1, 1, 1], "static_graph": True}, {}),
+        ({"find_unused_parameters": True, "skip_all_reduce_unused_params": True}, {"skip": True}),
+    ],
+    ids=lambda value: ",".join(value) or "-",
+)
+def test_mean_is_plain_ddp(options, how, algorithm):
+    def body(rank):
+        plain = train(model(**options), rank, 4, **how)
+        ddp = model(**options)
+        robust = byzccl.ddp.robustify(ddp, "mean", algorithm=algorithm, timeout=SECONDS)
+        for ours, theirs in zip(train(ddp, rank, 4, **how), plain, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+        report = robust.report()
+        assert report.step == 3 and report.algorithm == algorithm
+        return gradients(ddp)
+
+    results = run(3, body)
+    assert all(torch.equal(results[0], g) for g in results)
+
+
+def test_selection_is_made_over_the_whole_gradient():
+    n = 5
+
+    def body(rank):
+        honest = train(model(), rank, 1)  # not used further: makes this rank's own gradient below
+        alone = torch.manual_seed(3) and Net()
+        alone(batch(rank, 0)).square().mean().backward()
+        local = torch.cat([p.grad.flatten() for p in alone.parameters()])
+        gathered = [torch.empty_like(local) for _ in range(n)]
+        dist.all_gather(gathered, local)
+
+        ddp = model()
+        robust = byzccl.ddp.robustify(ddp, "krum(f=1)", timeout=SECONDS)
+        assert robust.report() is None
+        train(ddp, rank, 1)
+        report = robust.report()
+        winner = report.weights.argmax().item()
+        assert report.weights.tolist() == [float(r == winner) for r in range(n)]
+        assert byzccl.explain(torch.stack(gathered), "krum(f=1)").weights.argmax() == winner
+        torch.testing.assert_close(gradients(ddp), gathered[winner], rtol=0, atol=0)
+        assert not torch.equal(gradients(ddp), honest[0])
+        assert report.d == local.numel()
+
+    run(n, body)
+
+
+def test_tamper_and_the_counts_of_exclusion():
+    def body(rank):
+        ddp = model()
+
+        def flip(gradient: torch.Tensor) -> None:
+            gradient.mul_(-100)
+
+        tamper = flip if rank == 2 else None
+        robust = byzccl.ddp.robustify(ddp, timeout=SECONDS, tamper=tamper)
+        train(ddp, rank, 4)
+        assert robust.rule == "guarded_mean(f=1)"
+        assert robust.excluded == (0, 0, 4, 0, 0)
+        assert robust.report().flagged == (2,)
+
+        state = robust.state_dict()
+        assert state["steps"] == 4 and state["excluded"] == [0, 0, 4, 0, 0]
+        other = byzccl.ddp.robustify(model(), timeout=SECONDS)
+        other.load_state_dict(state)
+        assert other.state_dict() == state
+        with pytest.raises(byzccl.InvalidArgument, match="version"):
+            other.load_state_dict({**state, "version": 99})
+        with pytest.raises(byzccl.InvalidArgument, match="3 ranks"):
+            other.load_state_dict({**state, "excluded": [0, 0, 0]})
+        return [p.detach() for p in ddp.parameters()]
+
+    results = run(5, body)
+    for parameters in results:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], parameters, strict=True))
+
+
+def test_a_step_that_fails_closed_is_nan_and_says_so():
+    def body(rank):
+        ddp = model()
+        robust = byzccl.ddp.robustify(
+            ddp, "krum(f=1)", timeout=SECONDS, tamper=lambda g: g.fill_(torch.nan) if rank else None
+        )
+        ddp(batch(rank, 0)).sum().backward()
+        assert gradients(ddp).isnan().all()
+        assert robust.report().failed and robust.report().broken == (0, 1, 2, 3, 4)
+
+    run(5, body)
+
+
+def test_an_error_leaves_backward_and_the_next_step_begins_cleanly():
+    def body(rank):
+        plain = train(model(), rank, 1)[0]
+        ddp = model()
+        failing = [rank == 1]
+
+        def tamper(gradient: torch.Tensor) -> None:
+            if failing[0]:
+                failing[0] = False
+                raise KeyError("no such adversary")
+
+        robust = byzccl.ddp.robustify(ddp, "mean", timeout=SECONDS, tamper=tamper)
+        loss = ddp(batch(rank, 9)).square().mean()
+        if rank == 1:
+            with pytest.raises(RuntimeError, match="no such adversary"):
+                loss.backward()
+            assert isinstance(robust.error, KeyError)
+        else:
+            loss.backward()
+        ddp.zero_grad()
+        torch.testing.assert_close(train(ddp, rank, 1)[0], plain, rtol=1e-5, atol=1e-6)
+        assert robust.error is None
+
+    run(3, body)
+
+
+def test_a_mismatch_of_rules_raises_on_every_rank():
+    def body(rank):
+        ddp = model()
+        rule = "mean" if rank == 1 else "median"
+        robust = byzccl.ddp.robustify(ddp, rule, timeout=SECONDS)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="median.*mean|mean.*median"):
+                ddp(batch(rank, 0)).sum().backward()
+            assert isinstance(robust.error, byzccl.MismatchError)
+
+    run(3, body)
+
+
+def test_exchange_overlaps_with_backward():
+    received = []
+
+    def body(rank):
+        ddp = model()
+        robust = byzccl.ddp.robustify(ddp, "krum(f=0)", timeout=SECONDS, delay_ms=10)
+        train(ddp, rank, 2)  # buckets are rebuilt after the first step
+        communicator = robust.communicator
+        before = communicator.bytes_received
+
+        def wait_a_little(grad: torch.Tensor) -> None:
+            time.sleep(0.5)
+            received.append(communicator.bytes_received - before)
+
+        # The first layer's bias is in the bucket that leaves last.
+        ddp.module.norm.bias.register_hook(wait_a_little)
+        ddp(batch(rank, 2)).sum().backward()
+        total = communicator.bytes_received - before
+        shard = SMALL_BUCKETS["bucket_cap_mb"] * 2**20 / 3
+        assert len(received) == 1
+        assert received[0] > shard, "nothing had arrived before the last gradient was there"
+        assert received[0] < total
+
+    run(3, body)
+
+
+def test_what_the_hook_cannot_see_is_refused():
+    def body(rank):
+        with pytest.raises(byzccl.InvalidArgument, match="DistributedDataParallel"):
+            byzccl.ddp.robustify(Net(), "mean")
+        with pytest.raises(byzccl.InvalidArgument, match="did you mean krum"):
+            byzccl.ddp.robustify(model(), "kurm")
+        mixed = Net()
+        mixed.unused.to(torch.float64)
+        with pytest.raises(byzccl.InvalidArgument, match="one dtype"):
+            byzccl.ddp.robustify(DistributedDataParallel(mixed), "mean")
+        delayed = DistributedDataParallel(
+            net := Net(),
+            delay_all_reduce_named_params=[("unused.bias", net.unused.bias)],
+            param_to_hook_all_reduce=net.unused.weight,
+        )
+        with pytest.raises(byzccl.InvalidArgument, match="delay_all_reduce_named_params"):
+            byzccl.ddp.robustify(delayed, "mean")
+        with pytest.raises(byzccl.InvalidArgument, match="python_reducer"):
+            ddp = model()
+            ddp._use_python_reducer = True
+            byzccl.ddp.robustify(ddp, "mean")
+        with pytest.raises(byzccl.InvalidArgument, match="optimizer"):
+            ddp = model()
+            ddp.module.unused.bias._in_backward_optimizers = []
+            byzccl.ddp.robustify(ddp, "mean")
+
+    run(2, body)
+
+
+@pytest.mark.parametrize("order", ["model first", "group first"])
+def test_teardown(order):
+    def body(rank):
+        ddp = model()
+        robust = byzccl.ddp.robustify(ddp, "median", timeout=SECONDS)
+        train(ddp, rank, 2)
+        group = dist.group.WORLD  # a DDP object must not outlive the last reference to its group
+        if order == "group first":
+            dist.destroy_process_group()
+        del ddp, robust
+        return group is not None
+
+    for _ in range(5):
+        run(2, body, limit=15)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+from torch import Tensor
+from torch.distributed import Store
+from torch.distributed.distributed_c10d import Backend
+
+version: str
+
+class Report:
+    rule: str
+    algorithm: str
+    n: int
+    d: int
+    step: int
+    failed: bool
+    failure: str
+    typical_reach: float
+    weights: list[float]
+    scores: list[float]
+    reach: list[float]
+    distances: list[float]
+    broken: list[int]
+    flagged: list[int]
+    nan_columns: int
+    bytes_sent: int
+    phases: dict[str, float]
+
+class Pending:
+    def wait(self) -> None: ...
+    def done(self) -> bool: ...
+    def report(self) -> Report: ...
+
+class Exchange:
+    def add(self, tensor: Tensor) -> None: ...
+    def finish(self) -> Pending: ...
+
+class Communicator:
+    rank: int
+    size: int
+    algorithm: str
+    bytes_sent: int
+    bytes_received: int
+    def __init__(
+        self,
+        backend: Backend,
+        store: Store,
+        algorithm: str,
+        timeout_ms: int,
+        chunk_bytes: int,
+        delay_ms: int = 0,
+    ) -> None: ...
+    def all_reduce(self, tensor: Tensor, rule: str) -> Pending: ...
+    def reduce(self, tensor: Tensor, rule: str, root: int) -> Pending: ...
+    def reduce_scatter(self, output: Tensor, input: Tensor, rule: str) -> Pending: ...
+    def begin(self, rule: str) -> Exchange: ...
+    def abort(self, reason: str) -> None: ...
+
+def explain(stack: Tensor, rule: str) -> Report: ...
+def rule_table() -> list[tuple[str, str, str, list[tuple[str, bool, str]]]]: ...
+def canonical(rule: str) -> str: ...
+def canonical_attack(attack: str) -> str: ...

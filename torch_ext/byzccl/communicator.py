@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""A rank's end of a group that reduces by robust rules."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import weakref
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch.distributed import distributed_c10d as c10d
+
+from byzccl import _C, report
+from byzccl.errors import Error, InvalidArgument
+
+# One count per group name for the life of the process: ranks create their communicators in the same
+# order, so equal counts meet in the store, and a name is never used twice.
+_count: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+
+
+class Pending:
+    """A reduction that may still be under way."""
+
+    def __init__(self, core: _C.Pending, target: torch.Tensor, flat: torch.Tensor) -> None:
+        self._core = core
+        self._target: torch.Tensor | None = target
+        self._flat = flat
+
+    def wait(self) -> bool:
+        """Returns True when the result is in the tensor. Raises what the reduction raised."""
+        self._core.wait()
+        if self._target is not None and self._flat is not self._target:
+            self._target.copy_(self._flat.view(self._target.shape))
+        self._target = None
+        return True
+
+    def is_completed(self) -> bool:
+        return self._core.done()
+
+    def report(self) -> report.Report:
+        """What this reduction says about itself; waits first."""
+        return report.read(self._core.report())
+
+
+class Communicator:
+    """Robust collectives over a group of torch.distributed.
+
+    It talks over a Gloo backend of its own, never the group's, so that it can neither disturb nor be
+    disturbed by other collectives. All ranks of the group create their communicators in the same
+    order. After a TransportError a communicator cannot be used again; make a new one.
+
+    Tensors are dense, on the CPU, float32, float16, bfloat16 or float64.
+    """
+
+    def __init__(
+        self,
+        group: dist.ProcessGroup | None = None,
+        algorithm: str = "sharded",
+        timeout: timedelta = timedelta(minutes=5),
+        chunk_bytes: int = 4 << 20,
+        *,
+        delay_ms: int = 0,
+    ) -> None:
+        """Meets the other ranks.
+
+        Args:
+            group: None for the default one; the caller must be a member.
+            algorithm: "sharded" or "ring". No result depends on it.
+            timeout: how long one rank may keep the others waiting before they name it.
+            chunk_bytes: most bytes of one message. No result depends on it.
+            delay_ms: holds every message back, to try a slow network.
+        """
+        if group is None:
+            group = dist.group.WORLD
+        if not isinstance(group, dist.ProcessGroup) or c10d._rank_not_in_group(group):
+            raise InvalidArgument("no usable process group: this rank is not a member of it")
+        name = group.group_name
+        store = dist.PrefixStore(
+            f"byzccl/{name}/{next(_count[name])}", c10d._get_process_group_store(group)
+        )
+        rank, size = dist.get_rank(group), dist.get_world_size(group)
+        gloo = dist.ProcessGroupGloo(store, rank, size, timeout)
+        timeout_ms = max(1, timeout // timedelta(milliseconds=1))
+        self.rank = rank
+        self.size = size
+        self.algorithm = algorithm
+        self._core: _C.Communicator | None = _C.Communicator(
+            gloo, store, algorithm, timeout_ms, chunk_bytes, delay_ms
+        )
+        _alive.add(self)
+
+    def all_reduce(self, tensor: torch.Tensor, rule: str) -> Pending:
+        """`tensor` becomes the aggregate of all ranks' tensors, the same bits on every rank."""
+        target = tensor.detach()
+        flat = target if target.is_contiguous() else target.contiguous()
+        return Pending(self._open().all_reduce(flat, rule), target, flat)
+
+    def reduce(self, tensor: torch.Tensor, rule: str, dst: int) -> Pending:
+        """`tensor` becomes the aggregate on rank `dst` of the group; elsewhere it stays."""
+        target = tensor.detach()
+        flat = target if target.is_contiguous() else target.contiguous()
+        return Pending(self._open().reduce(flat, rule, dst), target, flat)
+
+    def reduce_scatter(self, output: torch.Tensor, input: torch.Tensor, rule: str) -> Pending:
+        """`output` [d / n] becomes this rank's part of the aggregate of the inputs [d]."""
+        target = output.detach()
+        flat = target if target.is_contiguous() else torch.empty_like(target).contiguous()
+        core = self._open().reduce_scatter(flat, input.detach().contiguous(), rule)
+        return Pending(core, target, flat)
+
+    def begin(self, rule: str) -> _C.Exchange:
+        """Opens a reduction in pieces: add() each contiguous tensor, then finish().
+
+        The selection is made once, over all that was added.
+        """
+        return self._open().begin(rule)
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of headers and payload so far; may be read while a reduction is under way."""
+        return self._open().bytes_sent
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes of headers and payload so far; may be read while a reduction is under way."""
+        return self._open().bytes_received
+
+    def abort(self, reason: str) -> None:
+        """Gives up: whatever is under way fails with a TransportError that carries `reason`."""
+        self._open().abort(reason)
+
+    def close(self) -> None:
+        """Ends the communicator. Again is a no-op."""
+        self._core = None
+
+    def _open(self) -> _C.Communicator:
+        if self._core is None:
+            raise Error("the communicator is closed")
+        return self._core
+
+
+_alive: weakref.WeakSet[Communicator] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Threads end while the interpreter still stands."""
+    for communicator in list(_alive):
+        communicator.close()

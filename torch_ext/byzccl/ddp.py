@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""Robust gradients for DistributedDataParallel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch.autograd import Variable
+from torch.distributed import GradBucket
+from torch.nn.parallel import DistributedDataParallel
+
+from byzccl import _C, report
+from byzccl.communicator import Communicator
+from byzccl.errors import Error, InvalidArgument
+
+_STATE_VERSION = 1
+
+Tamper = Callable[[torch.Tensor], None]
+
+
+class Robust:
+    """The communication hook of one DDP module: one selection a step, over the whole gradient.
+
+    Each bucket is exchanged as soon as DDP hands it over, so that the exchange overlaps with the
+    backward pass. The selection is made when every parameter that DDP manages has been seen; then
+    all buckets become the aggregate. With `mean` the step is DDP's own up to rounding.
+
+    A failed reduction raises RuntimeError out of `backward()`; the original is in `error`. The
+    gradients of that step are unspecified: skip the optimizer's step. The next one begins cleanly.
+    """
+
+    def __init__(
+        self,
+        model: DistributedDataParallel,
+        rule: str,
+        communicator: Communicator,
+        tamper: Tamper | None,
+    ) -> None:
+        self.rule = _C.canonical(rule)
+        self.communicator = communicator
+        self.error: Exception | None = None
+        """What the last step raised; None if it went well."""
+        self._tamper = tamper
+        # The Reducer's own count: ddp.parameters() has more where some are ignored.
+        buckets = model.reducer._get_zeros_like_grad_buckets()
+        self._total = sum(len(bucket.parameters()) for bucket in buckets)
+        self._buckets_may_be_skipped = bool(getattr(model, "skip_all_reduce_unused_params", False))
+        self._steps = 0
+        self._excluded = [0] * communicator.size
+        self._broken = [0] * communicator.size
+        self._parameters: dict[str, Any] = {}
+        self._last: _C.Report | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._exchange: _C.Exchange | None = None
+        self._futures: list[tuple[torch.futures.Future[torch.Tensor], torch.Tensor]] = []
+        self._seen = 0
+        self._armed = False
+
+    # DDP asks for the name "bucket", and for a function that never raises.
+    def _hook(self, state, bucket):  # type: ignore[no-untyped-def]
+        if self._buckets_may_be_skipped and not self._armed:
+            self._arm()
+        buffer = bucket.buffer()
+        if not self._futures:
+            self.error = None
+        try:
+            if self._exchange is None and self.error is None:
+                self._exchange = self.communicator.begin(self.rule)
+            if self._tamper is not None:
+                self._tamper(buffer)
+        except Exception as error:
+            self.error = self.error or error
+        # Also after a failure: the other ranks count on this bucket.
+        try:
+            if self._exchange is not None:
+                self._exchange.add(buffer)
+        except Exception as error:
+            self.error = self.error or error
+
+        done: torch.futures.Future[torch.Tensor] = torch.futures.Future()
+        self._futures.append((done, buffer))
+        # An exception set on a future itself loses its message; one raised in a callback keeps it.
+        checked = done.then(self._value_or_raise)
+        self._seen += len(bucket.parameters())
+        if self._seen == self._total:
+            self._finish()
+        return checked
+
+    def _arm(self) -> None:
+        """DDP passes wholly unused buckets by: finish at the end of the backward pass, too."""
+        try:
+            Variable._execution_engine.queue_callback(self._finish)  # type: ignore[attr-defined]
+            self._armed = True
+        except RuntimeError:  # not inside a backward pass: Join's shadow
+            pass
+
+    def _value_or_raise(self, done: torch.futures.Future[torch.Tensor]) -> torch.Tensor:
+        if self.error is not None:
+            raise self.error
+        return done.value()
+
+    def _finish(self) -> None:
+        """Completes all buckets. A no-op when nothing is pending."""
+        exchange, futures = self._exchange, self._futures
+        self._clear()
+        if exchange is not None:
+            try:
+                pending = exchange.finish()
+                pending.wait()
+                self._account(pending.report())
+            except Exception as error:
+                self.error = self.error or error
+        for done, buffer in futures:
+            done.set_result(buffer)
+
+    def _account(self, raw: _C.Report) -> None:
+        self._last = raw
+        self._steps += 1
+        for rank in raw.broken:
+            self._broken[rank] += 1
+        for rank, weight in enumerate(raw.weights):
+            self._excluded[rank] += weight == 0
+
+    def report(self) -> report.Report | None:
+        """The last step's report; None before the first one."""
+        return None if self._last is None else report.read(self._last)
+
+    @property
+    def excluded(self) -> tuple[int, ...]:
+        """In how many steps each rank got no weight. Stays 0 for column rules."""
+        return tuple(self._excluded)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint needs to go on, keyed by parameter name where it concerns one."""
+        return {
+            "version": _STATE_VERSION,
+            "rule": self.rule,
+            "steps": self._steps,
+            "excluded": list(self._excluded),
+            "broken": list(self._broken),
+            "parameters": dict(self._parameters),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises InvalidArgument if the state is of another version or number of ranks."""
+        if state.get("version") != _STATE_VERSION:
+            raise InvalidArgument(
+                f"state of version {state.get('version')}, expected {_STATE_VERSION}"
+            )
+        if len(state["excluded"]) != self.communicator.size:
+            raise InvalidArgument(
+                f"state of {len(state['excluded'])} ranks, the group has {self.communicator.size}"
+            )
+        self._steps = int(state["steps"])
+        self._excluded = [int(count) for count in state["excluded"]]
+        self._broken = [int(count) for count in state["broken"]]
+        self._parameters = dict(state["parameters"])
+
+
+def _check(model: DistributedDataParallel) -> None:
+    if not isinstance(model, DistributedDataParallel):
+        raise InvalidArgument(f"robustify needs a DistributedDataParallel, got {type(model)}")
+    if getattr(model, "_use_python_reducer", False):
+        raise InvalidArgument("optimize_ddp='python_reducer' ignores what a hook returns")
+    if getattr(model, "_delay_all_reduce_params", None):
+        raise InvalidArgument("delay_all_reduce_named_params averages those past the hook")
+    if getattr(model, "mixed_precision", None) is not None:
+        raise InvalidArgument("DDP's mixed_precision needs the hook for itself")
+    managed = [p for p in model._module_parameters if p.requires_grad]
+    if any(hasattr(p, "_in_backward_optimizers") for p in managed):
+        raise InvalidArgument("an optimizer in the backward pass needs the hook for itself")
+    dtypes = sorted({str(p.dtype) for p in managed})
+    if len(dtypes) != 1:
+        raise InvalidArgument(f"all gradients must have one dtype, got {', '.join(dtypes)}")
+    devices = sorted({p.device.type for p in managed})
+    if devices != ["cpu"]:
+        raise InvalidArgument(f"gradients must be on the CPU, got {', '.join(devices)}")
+
+
+def robustify(
+    model: DistributedDataParallel,
+    rule: str = "guarded_mean(f=1)",
+    *,
+    algorithm: str = "sharded",
+    timeout: timedelta = timedelta(minutes=5),
+    tamper: Tamper | None = None,
+    delay_ms: int = 0,
+) -> Robust:
+    """Makes the gradients of `model` the aggregate by `rule` instead of the mean.
+
+    Call it once, on every rank of the model's group, before the first backward pass. `tamper` is
+    called with each bucket's buffer before it leaves, and may change it: an adversary for
+    experiments. `delay_ms` holds every message back, to try a slow network.
+
+    Raises InvalidArgument where the hook would not see every gradient: the Python reducer, delayed
+    all-reduce, DDP's mixed precision, an optimizer in the backward pass, several dtypes.
+    """
+    _check(model)
+    _C.canonical(rule)
+    communicator = Communicator(model.process_group, algorithm, timeout, delay_ms=delay_ms)
+    robust = Robust(model, rule, communicator, tamper)
+    model.register_comm_hook(None, robust._hook)
+    return robust

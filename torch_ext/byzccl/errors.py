@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""The library's exceptions. A Byzantine value (NaN, Inf, 1e30) is data and never raises."""
+
+from collections.abc import Sequence
+
+
+class Error(Exception):
+    """Base of all that the library raises."""
+
+
+class InvalidArgument(Error, ValueError):
+    """The caller's mistake, found before any data moved."""
+
+
+class MismatchError(Error, ValueError):
+    """Ranks called with different rules, dtypes, counts or steps. Raised on every rank."""
+
+
+class TransportError(Error, RuntimeError):
+    """A rank died, fell silent or broke the protocol.
+
+    `suspects` are the ranks of the group held responsible, ascending; empty if nobody can be named.
+    """
+
+    def __init__(self, message: str, suspects: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.suspects = tuple(suspects)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Rules over n vectors that one process holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from byzccl import _C, report
+
+
+def aggregate(
+    stack: torch.Tensor,
+    rule: str,
+    *,
+    own: int | None = None,
+    step: int = 0,
+    previous: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The aggregate of the n vectors in `stack` [n, ...], of shape [...] and the same dtype.
+
+    float32, float16, bfloat16 or float64, on the CPU. NaN and Inf are data: they end up where the
+    rule puts them and never raise. There is no gradient.
+
+    `own` (in [-1, n)), `step` and `previous` (shape [...], the stack's dtype) are for rules that
+    depend on the caller, on a seed per step or on the last output; others ignore them.
+
+    Raises ValueError for an unknown rule, a bound that n breaks, a shape or a dtype.
+    """
+    result: torch.Tensor = torch.ops.byzccl.aggregate(
+        stack, rule, -1 if own is None else own, step, previous
+    )
+    return result
+
+
+def explain(stack: torch.Tensor, rule: str) -> report.Report:
+    """What the rule decides about the vectors of `stack` [n, ...]; nothing is combined."""
+    return report.read(_C.explain(stack.detach(), rule))
+
+
+@dataclass(frozen=True)
+class ParameterInfo:
+    """One parameter of a rule."""
+
+    name: str
+    required: bool
+    bound: str
+
+
+@dataclass(frozen=True)
+class RuleInfo:
+    """One rule."""
+
+    name: str
+    bound: str
+    """On n, such as "n >= 2 f + 3"."""
+    advice: str
+    """When to use it."""
+    parameters: tuple[ParameterInfo, ...]
+
+
+def rules() -> tuple[RuleInfo, ...]:
+    """Every rule that the library knows."""
+    return tuple(
+        RuleInfo(name, bound, advice, tuple(ParameterInfo(*p) for p in parameters))
+        for name, bound, advice, parameters in _C.rule_table()
+    )

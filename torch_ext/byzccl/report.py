@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""What one reduction can say about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from byzccl import _C
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """One reduction. Tensors are float64; an empty one means that the rule has no such thing."""
+
+    rule: str
+    """Canonical text."""
+    algorithm: str
+    """"local", "sharded" or "ring"."""
+    n: int
+    d: int
+    """Columns over all tensors of the reduction."""
+    step: int
+    """Reductions that this communicator had finished before."""
+    failed: bool
+    """Failed closed: the output is NaN in every coordinate."""
+    failure: str
+    """Why, in words; empty if not failed."""
+    typical_reach: float
+    """M; 0 for rules without distances."""
+    weights: torch.Tensor
+    """[n] net share of each vector; empty for column rules."""
+    scores: torch.Tensor
+    """[n]; empty for rules without distances."""
+    reach: torch.Tensor
+    """[n]; empty for rules without distances."""
+    distances: torch.Tensor
+    """D [n, n], squared; [0, 0] for rules without distances."""
+    broken: tuple[int, ...]
+    """Broken rows, ascending."""
+    flagged: tuple[int, ...]
+    """Rows left out by guarded_mean, broken ones included."""
+    nan_columns: int
+    """Columns with more than f values that are not finite."""
+    bytes_sent: int
+    """By this rank, headers included."""
+    phases: dict[str, float]
+    """Seconds that this rank spent in each phase."""
+
+    @property
+    def excluded(self) -> tuple[int, ...]:
+        """Rows that got no weight, ascending; empty for column rules."""
+        return tuple(torch.nonzero(self.weights == 0).flatten().tolist())
+
+
+def read(raw: _C.Report) -> Report:
+    """The report that the library returned, as Python data."""
+
+    def vector(values: list[float]) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float64)
+
+    rows = raw.n if raw.distances else 0
+    return Report(
+        rule=raw.rule,
+        algorithm=raw.algorithm,
+        n=raw.n,
+        d=raw.d,
+        step=raw.step,
+        failed=raw.failed,
+        failure=raw.failure,
+        typical_reach=raw.typical_reach,
+        weights=vector(raw.weights),
+        scores=vector(raw.scores),
+        reach=vector(raw.reach),
+        distances=vector(raw.distances).reshape(rows, rows),
+        broken=tuple(raw.broken),
+        flagged=tuple(raw.flagged),
+        nan_columns=raw.nan_columns,
+        bytes_sent=raw.bytes_sent,
+        phases=raw.phases,
+    )

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// byzccl over torch: tensors instead of pointers, and ranks that meet in a c10d::Store. No Python.
+
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <byzccl/communicator.hpp>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string_view>
+#include <torch/csrc/distributed/c10d/Backend.hpp>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+namespace byzccl::torch {
+
+/// Messages over the send and recv of `backend`, the board over `store`.
+///
+/// Gloo closes every connection of a group when one wait runs out of time, and abort() makes use of
+/// that to tell the peers. So the backend must serve this transport alone.
+///
+/// @throws TransportError if the store cannot be reached
+std::shared_ptr<Transport> c10d_transport(c10::intrusive_ptr<c10d::Backend> backend,
+                                          const c10::intrusive_ptr<c10d::Store>& store);
+
+/// `inner`, with every message held back for `delay` before it leaves: a slow network for tests
+/// and experiments.
+std::shared_ptr<Transport> delayed_transport(std::shared_ptr<Transport> inner,
+                                             std::chrono::milliseconds delay);
+
+/// A reduction that may still be under way. It keeps its tensors.
+class Pending {
+ public:
+  struct Flight;
+  explicit Pending(std::shared_ptr<Flight> flight) : flight_(std::move(flight)) {}
+  void wait();
+  bool done() const;
+  Report report();
+
+ private:
+  std::shared_ptr<Flight> flight_;
+};
+
+/// One reduction in pieces, as byzccl::Exchange.
+class Exchange {
+ public:
+  explicit Exchange(std::shared_ptr<Pending::Flight> flight) : flight_(std::move(flight)) {}
+  /// Starts to exchange the tensor and returns. finish() writes the result over it.
+  void add(at::Tensor tensor);
+  Pending finish();
+
+ private:
+  std::shared_ptr<Pending::Flight> flight_;
+};
+
+/// byzccl::Communicator for tensors: dense, contiguous, on the CPU, float32, float16, bfloat16 or
+/// float64; others throw InvalidArgument. A tensor under way is kept alive. One thread at a time,
+/// but abort() and the counters may come from any.
+class Communicator {
+ public:
+  explicit Communicator(std::shared_ptr<Transport> transport, CommunicatorOptions options = {});
+  ~Communicator();
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+
+  int rank() const { return core_->rank(); }
+  int size() const { return core_->size(); }
+  Algorithm algorithm() const { return core_->algorithm(); }
+
+  Pending all_reduce(at::Tensor tensor, const Rule& rule);
+  Pending reduce(at::Tensor tensor, const Rule& rule, int root);
+  /// `out` has 1/n of the elements of `in`.
+  Pending reduce_scatter(at::Tensor out, at::Tensor in, const Rule& rule);
+  Exchange begin(const Rule& rule);
+
+  std::int64_t bytes_received() const { return core_->bytes_received(); }
+  std::int64_t bytes_sent() const { return core_->bytes_sent(); }
+  void abort(std::string_view reason) noexcept { core_->abort(reason); }
+
+ private:
+  std::shared_ptr<Pending::Flight> launch();
+
+  std::list<std::shared_ptr<Pending::Flight>> flights_;  // keeps what may still be touched
+  std::unique_ptr<byzccl::Communicator> core_;           // so it goes before them
+};
+
+/// The communicator of `size` ranks that meet in `store` and talk over a Gloo backend of its own.
+/// Ranks that call this again on one store must wrap it in a new c10d::PrefixStore each time.
+std::unique_ptr<Communicator> make_communicator(const c10::intrusive_ptr<c10d::Store>& store,
+                                                int rank, int size,
+                                                CommunicatorOptions options = {});
+
+}  // namespace byzccl::torch

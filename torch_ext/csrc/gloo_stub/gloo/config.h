@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+// Empty: see gloo/context.h.
+
+#pragma once

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// torch.ops.byzccl: local, functional operators on the CPU, with Meta kernels. There is no
+// gradient: backward raises.
+
+#include <ATen/ops/empty.h>
+#include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
+#include <torch/library.h>
+
+#include <byzccl/aggregate.hpp>
+#include <byzccl/attack.hpp>
+#include <byzccl/error.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rows.hpp"
+
+namespace byzccl::torch {
+namespace {
+
+/// Calls f; the library's InvalidArgument becomes a ValueError in Python.
+template <class F>
+auto as_value_error(F&& f) {
+  try {
+    return f();
+  } catch (const InvalidArgument& error) {
+    TORCH_CHECK_VALUE(false, error.what());
+  }
+}
+
+/// A result for one vector of `stack` [n, ...].
+at::Tensor empty_vector(const at::Tensor& stack) {
+  return at::empty_symint(stack.sym_sizes().slice(1), stack.options());
+}
+
+void check_aggregate(const at::Tensor& stack, const Rule& rule, std::int64_t own, std::int64_t step,
+                     const std::optional<at::Tensor>& previous) {
+  BYZCCL_CHECK(stack.dim() >= 1, "stack must be [n, ...], got a tensor without dimensions");
+  BYZCCL_CHECK(step >= 0, "step must not be negative, got ", step);
+  const DType dtype = dtype_of(stack.scalar_type());
+  if (const auto n = stack.sym_size(0).maybe_as_int()) {
+    BYZCCL_CHECK(*n >= 1 && *n <= kMaxVectors, "n must be in [1, ", kMaxVectors, "], got n = ", *n);
+    plan(rule, static_cast<int>(*n), dtype);
+    BYZCCL_CHECK(own >= -1 && own < *n, "own must be in [-1, n), got own = ", own, ", n = ", *n);
+  }
+  if (!previous) return;
+  BYZCCL_CHECK(previous->scalar_type() == stack.scalar_type(),
+               "previous must have the stack's dtype");
+  BYZCCL_CHECK(previous->dim() + 1 == stack.dim() &&
+                   previous->sym_sizes().equals(stack.sym_sizes().slice(1)),
+               "previous must have the shape of one vector of the stack");
+}
+
+at::Tensor aggregate_cpu(const at::Tensor& stack, std::string_view rule_text, std::int64_t own,
+                         std::int64_t step, const std::optional<at::Tensor>& previous) {
+  return as_value_error([&] {
+    const Rule rule = Rule::parse(rule_text);
+    check_aggregate(stack, rule, own, step, previous);
+    const StackRows rows(stack);
+    at::Tensor out = empty_vector(stack);
+    follow_torch_threads();
+    aggregate(rows.x, rows.d, rows.dtype, rule, out.mutable_data_ptr());
+    return out;
+  });
+}
+
+at::Tensor aggregate_meta(const at::Tensor& stack, std::string_view rule_text, std::int64_t own,
+                          std::int64_t step, const std::optional<at::Tensor>& previous) {
+  return as_value_error([&] {
+    check_aggregate(stack, Rule::parse(rule_text), own, step, previous);
+    return empty_vector(stack);
+  });
+}
+
+int to_int(std::int64_t value, std::string_view name) {
+  BYZCCL_CHECK(value >= 0 && value <= kMaxVectors, name, " must be in [0, ", kMaxVectors, "], got ",
+               value);
+  return static_cast<int>(value);
+}
+
+at::Tensor craft_cpu(const at::Tensor& honest, std::string_view attack, std::int64_t n,
+                     std::int64_t f, std::int64_t rank, std::int64_t step) {
+  return as_value_error([&] {
+    const AttackContext context{
+        .n = to_int(n, "n"), .f = to_int(f, "f"), .step = step, .rank = to_int(rank, "rank")};
+    const StackRows rows(honest);
+    at::Tensor out = empty_vector(honest);
+    craft(Attack::parse(attack), rows.x, rows.d, rows.dtype, context, out.mutable_data_ptr());
+    return out;
+  });
+}
+
+at::Tensor craft_meta(const at::Tensor& honest, std::string_view attack, std::int64_t /*n*/,
+                      std::int64_t /*f*/, std::int64_t /*rank*/, std::int64_t /*step*/) {
+  return as_value_error([&] {
+    BYZCCL_CHECK(honest.dim() >= 1, "honest must be [h, ...]");
+    Attack::parse(attack);
+    return empty_vector(honest);
+  });
+}
+
+}  // namespace
+}  // namespace byzccl::torch
+
+// Outside the namespace: the macros name ::torch without the colons.
+namespace ops = byzccl::torch;
+
+TORCH_LIBRARY(byzccl, m) {
+  m.def(
+      "aggregate(Tensor stack, str rule, int own=-1, int step=0, Tensor? previous=None) -> Tensor",
+      {at::Tag::pt2_compliant_tag});
+  m.def("craft(Tensor honest, str attack, int n, int f, int rank, int step) -> Tensor",
+        {at::Tag::pt2_compliant_tag});
+}
+
+TORCH_LIBRARY_IMPL(byzccl, CPU, m) {
+  m.impl("aggregate", &ops::aggregate_cpu);
+  m.impl("craft", &ops::craft_cpu);
+}
+
+TORCH_LIBRARY_IMPL(byzccl, Meta, m) {
+  m.impl("aggregate", &ops::aggregate_meta);
+  m.impl("craft", &ops::craft_meta);
+}
+
+TORCH_LIBRARY_IMPL(byzccl, Autograd, m) {
+  m.impl("aggregate", torch::autograd::autogradNotImplementedFallback());
+  m.impl("craft", torch::autograd::autogradNotImplementedFallback());
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// The Python module byzccl._C: the communicator, the rule table, the library's exceptions.
+
+#include <torch/csrc/utils/pybind.h>
+
+#include <byzccl/byzccl.hpp>
+#include <string>
+
+#include "byzccl_torch.hpp"
+#include "rows.hpp"
+
+namespace {
+
+using byzccl::torch::Communicator;
+using byzccl::torch::Exchange;
+using byzccl::torch::Pending;
+
+/// Destroying one of these may join a thread or end a backend, which must not happen under the GIL.
+template <class T>
+struct WithoutGil {
+  void operator()(T* object) const {
+    const py::gil_scoped_release release;
+    delete object;
+  }
+};
+template <class T>
+using Holder = std::unique_ptr<T, WithoutGil<T>>;
+
+using NoGil = py::call_guard<py::gil_scoped_release>;
+
+void raise(const char* name, const byzccl::Error& error) {
+  py::set_error(py::module_::import("byzccl.errors").attr(name), error.what());
+}
+
+void translate(std::exception_ptr pointer) {
+  try {
+    std::rethrow_exception(pointer);
+  } catch (const byzccl::InvalidArgument& error) {
+    raise("InvalidArgument", error);
+  } catch (const byzccl::MismatchError& error) {
+    raise("MismatchError", error);
+  } catch (const byzccl::TransportError& error) {
+    const py::object type = py::module_::import("byzccl.errors").attr("TransportError");
+    py::set_error(type, type(error.what(), error.suspects()));
+  } catch (const byzccl::Error& error) {
+    raise("Error", error);
+  }
+}
+
+std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& backend,
+                                   const c10::intrusive_ptr<c10d::Store>& store,
+                                   const std::string& algorithm, std::int64_t timeout_ms,
+                                   std::int64_t chunk_bytes, std::int64_t delay_ms) {
+  BYZCCL_CHECK(timeout_ms >= 1, "timeout must be at least 1 ms, got ", timeout_ms);
+  BYZCCL_CHECK(chunk_bytes >= 1, "chunk_bytes must be at least 1, got ", chunk_bytes);
+  BYZCCL_CHECK(delay_ms >= 0, "delay_ms must not be negative, got ", delay_ms);
+  const byzccl::CommunicatorOptions options{
+      .algorithm = byzccl::parse_algorithm(algorithm),
+      .timeout = std::chrono::milliseconds(timeout_ms),
+      .chunk_bytes = static_cast<std::size_t>(chunk_bytes),
+  };
+  auto transport = byzccl::torch::c10d_transport(backend, store);
+  if (delay_ms > 0) {
+    transport =
+        byzccl::torch::delayed_transport(std::move(transport), std::chrono::milliseconds(delay_ms));
+  }
+  return std::make_unique<Communicator>(std::move(transport), options);
+}
+
+byzccl::Report explain(const at::Tensor& stack, const std::string& rule) {
+  const byzccl::torch::StackRows rows(stack);
+  byzccl::torch::follow_torch_threads();
+  return byzccl::explain(rows.x, rows.d, rows.dtype, byzccl::Rule::parse(rule));
+}
+
+/// One rule as (name, bound, advice, [(parameter, required, bound)]).
+py::list rule_table() {
+  py::list table;
+  for (const byzccl::RuleInfo& info : byzccl::rule_table()) {
+    py::list parameters;
+    for (const byzccl::ParameterInfo& p : info.parameters) {
+      parameters.append(py::make_tuple(p.name, p.required, p.bound));
+    }
+    table.append(py::make_tuple(info.name, info.bound, info.advice, parameters));
+  }
+  return table;
+}
+
+void bind_report(py::module_& m) {
+  using byzccl::Report;
+  py::class_<Report>(m, "Report")
+      .def_readonly("rule", &Report::rule)
+      .def_readonly("algorithm", &Report::algorithm)
+      .def_readonly("n", &Report::n)
+      .def_readonly("d", &Report::d)
+      .def_readonly("step", &Report::step)
+      .def_readonly("failed", &Report::failed)
+      .def_readonly("failure", &Report::failure)
+      .def_readonly("typical_reach", &Report::typical_reach)
+      .def_readonly("weights", &Report::weights)
+      .def_readonly("scores", &Report::scores)
+      .def_readonly("reach", &Report::reach)
+      .def_readonly("distances", &Report::distances)
+      .def_readonly("broken", &Report::broken)
+      .def_readonly("flagged", &Report::flagged)
+      .def_readonly("nan_columns", &Report::nan_columns)
+      .def_readonly("bytes_sent", &Report::bytes_sent)
+      .def_property_readonly("phases", [](const Report& report) {
+        py::dict phases;
+        for (const byzccl::Phase& phase : report.phases) {
+          phases[py::str(phase.name)] = phase.seconds;
+        }
+        return phases;
+      });
+}
+
+void bind_communicator(py::module_& m) {
+  py::class_<Pending, Holder<Pending>>(m, "Pending")
+      .def("wait", &Pending::wait, NoGil())
+      .def("done", &Pending::done, NoGil())
+      .def("report", &Pending::report, NoGil());
+
+  py::class_<Exchange, Holder<Exchange>>(m, "Exchange")
+      .def("add", &Exchange::add, py::arg("tensor"), NoGil())
+      .def("finish", &Exchange::finish, NoGil());
+
+  using byzccl::Rule;
+  py::class_<Communicator, Holder<Communicator>>(m, "Communicator")
+      .def(py::init([](const c10::intrusive_ptr<c10d::Backend>& backend,
+                       const c10::intrusive_ptr<c10d::Store>& store, const std::string& algorithm,
+                       std::int64_t timeout_ms, std::int64_t chunk_bytes, std::int64_t delay_ms) {
+             const py::gil_scoped_release release;
+             return Holder<Communicator>(
+                 make(backend, store, algorithm, timeout_ms, chunk_bytes, delay_ms).release());
+           }),
+           py::arg("backend"), py::arg("store"), py::arg("algorithm"), py::arg("timeout_ms"),
+           py::arg("chunk_bytes"), py::arg("delay_ms") = 0)
+      .def_property_readonly("rank", &Communicator::rank)
+      .def_property_readonly("size", &Communicator::size)
+      .def_property_readonly("algorithm",
+                             [](const Communicator& c) { return byzccl::to_text(c.algorithm()); })
+      .def_property_readonly("bytes_sent", &Communicator::bytes_sent)
+      .def_property_readonly("bytes_received", &Communicator::bytes_received)
+      .def(
+          "all_reduce",
+          [](Communicator& c, at::Tensor tensor, const std::string& rule) {
+            return c.all_reduce(std::move(tensor), Rule::parse(rule));
+          },
+          py::arg("tensor"), py::arg("rule"), NoGil())
+      .def(
+          "reduce",
+          [](Communicator& c, at::Tensor tensor, const std::string& rule, int root) {
+            return c.reduce(std::move(tensor), Rule::parse(rule), root);
+          },
+          py::arg("tensor"), py::arg("rule"), py::arg("root"), NoGil())
+      .def(
+          "reduce_scatter",
+          [](Communicator& c, at::Tensor out, at::Tensor in, const std::string& rule) {
+            return c.reduce_scatter(std::move(out), std::move(in), Rule::parse(rule));
+          },
+          py::arg("output"), py::arg("input"), py::arg("rule"), NoGil())
+      .def(
+          "begin",
+          [](Communicator& c, const std::string& rule) { return c.begin(Rule::parse(rule)); },
+          py::arg("rule"), NoGil())
+      .def(
+          "abort", [](Communicator& c, const std::string& reason) { c.abort(reason); },
+          py::arg("reason"), NoGil());
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_C, m) {
+  py::register_exception_translator(&translate);
+  bind_report(m);
+  bind_communicator(m);
+  m.def("explain", &explain, py::arg("stack"), py::arg("rule"), NoGil());
+  m.def("rule_table", &rule_table);
+  m.def(
+      "canonical",
+      [](const std::string& rule) { return byzccl::to_text(byzccl::Rule::parse(rule)); },
+      py::arg("rule"));
+  m.def(
+      "canonical_attack",
+      [](const std::string& attack) { return byzccl::to_text(byzccl::Attack::parse(attack)); },
+      py::arg("attack"));
+  m.attr("version") = BYZCCL_VERSION;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// Tensors as the library's pointers: dtypes, checks, rows of a stack.
+
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <byzccl/dtype.hpp>
+#include <string_view>
+#include <vector>
+
+namespace byzccl::torch {
+
+/// @throws InvalidArgument for a type that the library does not reduce
+DType dtype_of(at::ScalarType type);
+
+/// @throws InvalidArgument unless `tensor` is dense, contiguous, on the CPU and of a known dtype
+void check_flat(const at::Tensor& tensor, std::string_view name);
+
+/// The n vectors of a stack [n, ...] on the CPU.
+struct StackRows {
+  explicit StackRows(const at::Tensor& stack);
+
+  at::Tensor owner;            ///< the stack, or a copy of it if a row is not contiguous
+  std::vector<const void*> x;  ///< [n]
+  std::int64_t d = 0;
+  DType dtype = DType::kFloat32;
+};
+
+/// Lets the library's loops use as many threads as torch's.
+void follow_torch_threads();
+
+}  // namespace byzccl::torch
