@@ -39,7 +39,8 @@ class Work {
 };
 
 /// The control path: a few short strings that all ranks can read, even when the data path is gone.
-/// Any call may throw Error when the board itself cannot be reached.
+/// It belongs to one group for the life of that group: a new group gets an empty board. Calls may
+/// come from any thread, and may throw Error when the board itself cannot be reached.
 class Board {
  public:
   virtual ~Board() = default;

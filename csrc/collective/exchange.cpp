@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "csrc/collective/exchange.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "csrc/collective/faults.hpp"
+#include "csrc/report.hpp"
+
+namespace byzccl::collective {
+namespace {
+
+std::shared_ptr<void> allocate_zeroed(Steps& steps, std::size_t bytes) {
+  std::shared_ptr<void> memory = steps.allocate(bytes);
+  const std::vector<std::byte> zeros(bytes);
+  steps.copy(memory.get(), zeros.data(), bytes);
+  return memory;
+}
+
+}  // namespace
+
+Exchange::Exchange(const Tools& tools, const Call& call, const Plan& plan)
+    : tools_(tools), call_(call), plan_(plan) {
+  decision_memory_ = allocate_zeroed(tools_.steps, rules::decision_bytes(plan_));
+  decision_ = rules::decision_at(plan_, decision_memory_.get());
+  nan_columns_.resize(static_cast<std::size_t>(plan_.n));
+  if (plan_.needs_distances) {
+    total_ = allocate_zeroed(tools_.steps, pairs_bytes());
+  } else {
+    decide();
+  }
+}
+
+void Exchange::join() noexcept {
+  if (measured_.valid()) measured_.wait();
+}
+
+std::size_t Exchange::pairs_bytes() const {
+  return static_cast<std::size_t>(rules::pair_count(plan_.n)) * sizeof(double);
+}
+
+std::int64_t Exchange::columns() const {
+  std::int64_t columns = 0;
+  for (const Held& held : held_) columns += held.bucket.d;
+  return columns;
+}
+
+void Exchange::add(const Bucket& bucket) {
+  Held& held = held_.emplace_back();
+  held.bucket = bucket;
+  held.grid = rules::grid(bucket.d, plan_.n);
+  {
+    const Timed timed(tools_.phases.exchange);
+    collect(held);
+  }
+  if (plan_.needs_distances) return measure_later(held);
+  const Range range = wanted_by(tools_.mail.rank(), held);
+  held.result = tools_.steps.allocate(held.bytes(range.size()));
+  deliver(held, static_cast<std::byte*>(held.result.get()));
+  held.rows.clear();
+  held.memory.reset();
+  held.combined.reset();
+}
+
+/// One after the other, beside the worker, so that the next add's messages travel meanwhile.
+void Exchange::measure_later(Held& held) {
+  measured_ = std::async(std::launch::async, [this, &held, before = std::move(measured_)] {
+                if (before.valid()) before.get();
+                const Timed timed(tools_.phases.distances);
+                measure(held);
+              }).share();
+}
+
+void Exchange::finish() {
+  if (plan_.needs_distances) {
+    if (measured_.valid()) measured_.get();
+    add_up(held_);
+    decide();
+    for (Held& held : held_) deliver(held, static_cast<std::byte*>(held.bucket.out));
+  } else {
+    for (const Held& held : held_) {
+      const Range range = wanted_by(tools_.mail.rank(), held);
+      if (range.size() > 0) {
+        tools_.steps.copy(held.bucket.out, held.result.get(), held.bytes(range.size()));
+      }
+    }
+  }
+  if (plan_.combiner == Combiner::kColumns && !sees_all_columns()) add_nan_columns();
+}
+
+void Exchange::decide() {
+  const Timed timed(tools_.phases.select);
+  double* distances = nullptr;
+  if (plan_.needs_distances) {
+    const std::size_t n = static_cast<std::size_t>(plan_.n);
+    distances_ = tools_.steps.allocate(n * n * sizeof(double));
+    distances = static_cast<double*>(distances_.get());
+    tools_.steps.spread(total(), plan_.n, distances);
+  }
+  if (plan_.rows > 0) tools_.steps.select(plan_, distances, decision_);
+}
+
+void Exchange::combine(const Held& held, Range range, void* out) {
+  if (range.size() == 0) return;
+  const Timed timed(tools_.phases.combine);
+  std::vector<const void*> rows;
+  for (const void* row : held.rows) {
+    rows.push_back(static_cast<const std::byte*>(row) + held.bytes(range.begin - held.range.begin));
+  }
+  tools_.steps.combine(plan_, decision_, {rows, range.size(), held.bucket.dtype}, out);
+}
+
+/// The report counts the columns of all ranks.
+void Exchange::add_nan_columns() {
+  const Timed timed(tools_.phases.gather);
+  Mail& mail = tools_.mail;
+  nan_columns_[mail.rank()] = decision_.outcome->nan_columns;
+  std::vector<Outgoing> out;
+  std::vector<Incoming> in;
+  for (int offset = 1; offset < mail.size(); ++offset) {
+    const int from = mail.peer(-offset);
+    in.push_back({from, &nan_columns_[from], sizeof(std::int64_t)});
+    out.push_back({mail.peer(offset), &nan_columns_[mail.rank()], sizeof(std::int64_t)});
+  }
+  mail.exchange(out, in);
+  const std::int64_t most = columns();
+  std::int64_t sum = 0;
+  for (int r = 0; r < mail.size(); ++r) {
+    if (nan_columns_[r] < 0 || nan_columns_[r] > most - sum) {
+      throw ProtocolError(r, "it counts more NaN columns than there are columns");
+    }
+    sum += nan_columns_[r];
+  }
+  decision_.outcome->nan_columns = sum;
+}
+
+void Exchange::describe(Report& report) const {
+  byzccl::describe(call_.rule, plan_, static_cast<const double*>(distances_.get()), decision_,
+                   report);
+  report.d = columns();
+}
+
+}  // namespace byzccl::collective

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// One exchange as one rank carries it out. What the algorithms share is here; how vectors travel,
+// and who combines which columns, is theirs (sharded.hpp, ring.hpp).
+
+#pragma once
+
+#include <byzccl/report.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <future>
+#include <memory>
+#include <vector>
+
+#include "csrc/collective/call.hpp"
+#include "csrc/collective/mail.hpp"
+#include "csrc/collective/phases.hpp"
+#include "csrc/steps.hpp"
+
+namespace byzccl::collective {
+
+/// What an exchange works with; all of it outlives the exchange.
+struct Tools {
+  Mail& mail;
+  Steps& steps;
+  Phases& phases;
+};
+
+/// All ranks have agreed on each add() and on finish() before it is called. A rule with distances
+/// keeps the vectors until finish() and decides over all adds; any other rule combines each add at
+/// once. The caller's memory is written by finish() only.
+///
+/// After a PeerError the object must stay until the transport has been aborted: messages may still
+/// be landing in its buffers.
+class Exchange {
+ public:
+  Exchange(const Tools& tools, const Call& call, const Plan& plan);
+  virtual ~Exchange() = default;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  void add(const Bucket& bucket);
+  void finish();
+  /// Fills what the decision knows. After finish().
+  void describe(Report& report) const;
+  std::int64_t columns() const;
+
+ protected:
+  /// One add and what this rank holds of it.
+  struct Held {
+    Bucket bucket;
+    rules::Grid grid;
+    std::shared_ptr<void> memory;    ///< of the vectors that came from peers
+    std::vector<const void*> rows;   ///< [n] each vector at column `range.begin`; own: in place
+    Range range;                     ///< columns that this rank holds of every vector
+    std::shared_ptr<void> sums;      ///< [pairs] float64 of the own shard; sharded only
+    std::shared_ptr<void> result;    ///< the wanted columns until finish(); rules without D
+    std::shared_ptr<void> combined;  ///< the own shard's result where it has no place in `result`
+
+    std::size_t bytes(std::int64_t columns) const {
+      return static_cast<std::size_t>(columns) * size_of(bucket.dtype);
+    }
+    /// The columns of the caller's vector from `column` on.
+    const std::byte* own(std::int64_t column) const {
+      return static_cast<const std::byte*>(bucket.x) + bytes(column);
+    }
+  };
+
+  /// Exchanges the vectors: fills memory, rows and range.
+  virtual void collect(Held& held) = 0;
+  /// Adds up the distances over the columns that this rank holds. Runs beside later adds.
+  virtual void measure(Held& held) = 0;
+  /// Completes total() over all adds, in shard order and then in the order of the adds.
+  virtual void add_up(std::deque<Held>& all) = 0;
+  /// Brings the wanted columns of the result to `to`.
+  virtual void deliver(Held& held, std::byte* to) = 0;
+  /// Whether combine() sees every column on this rank.
+  virtual bool sees_all_columns() const = 0;
+
+  /// Waits for what measures. Every algorithm's destructor begins with it.
+  void join() noexcept;
+  /// Combines columns of `range`, which lies within held.range.
+  void combine(const Held& held, Range range, void* out);
+  Range wanted_by(int rank, const Held& held) const { return wanted(call_, held.grid, rank); }
+  std::size_t pairs_bytes() const;
+  double* total() const { return static_cast<double*>(total_.get()); }
+
+  const Tools tools_;
+  const Call& call_;
+  const Plan plan_;
+
+ private:
+  void measure_later(Held& held);
+  void decide();
+  void add_nan_columns();
+
+  std::deque<Held> held_;
+  std::shared_ptr<void> total_;      // [pairs] float64 over all adds
+  std::shared_ptr<void> distances_;  // D [n, n]
+  std::shared_ptr<void> decision_memory_;
+  rules::Decision decision_;
+  std::vector<std::int64_t> nan_columns_;  // [n] by the rank that combined them
+  std::shared_future<void> measured_;      // all adds so far
+};
+
+std::unique_ptr<Exchange> make_sharded(const Tools& tools, const Call& call, const Plan& plan);
+std::unique_ptr<Exchange> make_ring(const Tools& tools, const Call& call, const Plan& plan);
+
+}  // namespace byzccl::collective

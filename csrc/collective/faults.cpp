@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "csrc/collective/faults.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <thread>
+#include <utility>
+namespace byzccl::collective {
+namespace {
+
+using std::chrono::milliseconds;
+using Kind = Sighting::Kind;
+
+/// A rank's first word stands.
+std::string sighting_key(int rank) { return concat("byzccl/sighting/", rank); }
+const std::string kVerdictKey = "byzccl/verdict";
+
+/// How long to read what the others saw.
+milliseconds grace(milliseconds timeout) {
+  return std::max(milliseconds(50), std::min(timeout / 4, milliseconds(1000)));
+}
+
+constexpr milliseconds kBoardPause{5};
+
+/// Nobody is left whose word could change who is named.
+bool all_explained(const Sightings& sightings, const std::vector<int>& suspects, int n) {
+  if (suspects.empty()) return static_cast<int>(sightings.size()) == n;
+  const bool proven = std::any_of(sightings.begin(), sightings.end(), [](const auto& entry) {
+    return entry.second.kind == Kind::kLied || entry.second.kind == Kind::kGaveUp;
+  });
+  if (proven) return true;
+  for (int rank = 0; rank < n; ++rank) {
+    const bool named = std::binary_search(suspects.begin(), suspects.end(), rank);
+    if (!named && !sightings.contains(rank)) return false;
+  }
+  return true;
+}
+
+/// Reads what the others wrote that is not known yet.
+void read_others(Board& board, int n, Sightings& sightings) {
+  for (int rank = 0; rank < n; ++rank) {
+    if (sightings.contains(rank)) continue;
+    const std::optional<std::string> text = board.get(sighting_key(rank));
+    if (!text) continue;
+    if (const auto sighting = parse_sighting(*text, n)) sightings.emplace(rank, *sighting);
+  }
+}
+
+TransportError error_of(const Verdict& verdict) {
+  return TransportError(verdict.message, verdict.suspects);
+}
+
+Verdict verdict_on(const Sightings& sightings, milliseconds timeout, const std::string& context) {
+  const std::vector<int> suspects = suspects_of(sightings);
+  return {suspects, concat(explain_suspects(suspects, sightings, timeout), " (", context, ")")};
+}
+
+Verdict agree_on_verdict(Transport& transport, Sightings sightings, milliseconds timeout,
+                         const std::string& context) {
+  Board& board = transport.board();
+  const int n = transport.size();
+  board.put_first(sighting_key(transport.rank()), to_text(sightings.at(transport.rank())));
+  const Deadline end = Clock::now() + grace(timeout);
+  while (true) {
+    if (const std::optional<std::string> text = board.get(kVerdictKey)) {
+      if (const auto verdict = parse_verdict(*text, n)) return *verdict;
+      break;
+    }
+    read_others(board, n, sightings);
+    if (all_explained(sightings, suspects_of(sightings), n) || Clock::now() >= end) break;
+    std::this_thread::sleep_for(kBoardPause);
+  }
+  const Verdict own = verdict_on(sightings, timeout, context);
+  return parse_verdict(board.put_first(kVerdictKey, to_text(own)), n).value_or(own);
+}
+
+}  // namespace
+
+TransportError judge(Transport& transport, const Sighting& seen, milliseconds timeout,
+                     const std::string& context) {
+  const Sightings own{{transport.rank(), seen}};
+  try {
+    return error_of(agree_on_verdict(transport, own, timeout, context));
+  } catch (const std::exception&) {  // the board is out of reach
+    return error_of(verdict_on(own, timeout, context));
+  }
+}
+
+void announce(Transport& transport, const std::string& reason) noexcept {
+  try {
+    const Sighting sighting{Kind::kGaveUp, transport.rank(), reason};
+    transport.board().put_first(sighting_key(transport.rank()), to_text(sighting));
+  } catch (...) {  // the others will see the connection close
+  }
+}
+
+}  // namespace byzccl::collective

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// Who is to blame: ranks that fail put what they saw on the board, and agree on one verdict.
+
+#pragma once
+
+#include <byzccl/transport.hpp>
+#include <chrono>
+#include <string>
+
+#include "csrc/collective/sighting.hpp"
+
+namespace byzccl::collective {
+
+/// A peer sent what no rank that runs this protocol sends.
+class ProtocolError : public PeerError {
+ public:
+  ProtocolError(int peer, const std::string& what) : PeerError(peer, false, what) {}
+};
+
+/// Turns what this rank saw into the error that all ranks of the group throw alike: writes it on
+/// the board, reads for a short while what the others saw, and takes the first verdict that stands.
+/// Without a board the error says what this rank saw.
+/// @param context  "step 12, all_reduce krum(f=1)"
+TransportError judge(Transport& transport, const Sighting& seen, std::chrono::milliseconds timeout,
+                     const std::string& context);
+
+/// Leaves a word for the others before this rank stops.
+void announce(Transport& transport, const std::string& reason) noexcept;
+
+}  // namespace byzccl::collective

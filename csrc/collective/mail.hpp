@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// Messages of bounded size over a transport, counted, each waited for with a deadline.
+
+#pragma once
+
+#include <atomic>
+#include <byzccl/communicator.hpp>
+#include <byzccl/transport.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace byzccl::collective {
+
+/// Bytes that one rank has moved. Read by any thread.
+struct Traffic {
+  std::atomic<std::int64_t> sent{0};
+  std::atomic<std::int64_t> received{0};
+};
+
+/// `bytes` at `data` that go to `peer`, or come from it.
+struct Outgoing {
+  int peer = 0;
+  const void* data = nullptr;
+  std::size_t bytes = 0;
+};
+struct Incoming {
+  int peer = 0;
+  void* data = nullptr;
+  std::size_t bytes = 0;
+};
+
+/// What is posted stays in here until it is done or, after a failure, until clear(): a transport
+/// may touch a buffer until then, so buffers must outlive the failure too.
+class Mail {
+ public:
+  Mail(Transport& transport, const CommunicatorOptions& options, Traffic& traffic)
+      : transport_(transport), options_(options), traffic_(traffic) {}
+
+  int rank() const { return transport_.rank(); }
+  int size() const { return transport_.size(); }
+  Transport& transport() { return transport_; }
+  const CommunicatorOptions& options() const { return options_; }
+  const Traffic& traffic() const { return traffic_; }
+
+  /// The peer `offset` ranks further on: ranks that go through the offsets in the same order meet a
+  /// different peer each, so nobody is the target of all at once.
+  int peer(int offset) const { return (rank() + offset + size()) % size(); }
+
+  /// Moves all of it and returns: what is larger than chunk_bytes is cut, and the peers take turns.
+  /// Each message has the timeout for itself. @throws PeerError
+  void exchange(std::span<const Outgoing> out, std::span<const Incoming> in);
+  /// The same for short parcels before anything is agreed on: none is cut, and the timeout is for
+  /// all together.
+  void exchange_uncut(std::span<const Outgoing> out, std::span<const Incoming> in);
+
+  /// One message each. They count as moved once they are waited for.
+  std::size_t post_send(int peer, const void* data, std::size_t bytes);
+  std::size_t post_recv(int peer, void* data, std::size_t bytes);
+  /// Waits for what post_* returned; once for each. @throws PeerError
+  void wait(std::size_t posted) { wait(posted, Clock::now() + options_.timeout); }
+
+  /// Forgets everything posted. Only when all of it is done, or the transport aborted.
+  void clear() { posted_.clear(); }
+
+ private:
+  struct Posted {
+    std::unique_ptr<Work> work;
+    std::size_t bytes;
+    std::atomic<std::int64_t>* counter;
+  };
+
+  void wait(std::size_t posted, Deadline deadline);
+  void post(std::span<const Outgoing> out, std::span<const Incoming> in, std::size_t limit);
+
+  Transport& transport_;
+  const CommunicatorOptions& options_;
+  Traffic& traffic_;
+  std::vector<Posted> posted_;
+};
+
+}  // namespace byzccl::collective

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// What failing ranks tell each other, and whom it leads to. Pure functions; faults.hpp acts on
+// them.
+
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace byzccl::collective {
+
+/// What one rank says on the board about why it fails.
+struct Sighting {
+  enum class Kind {
+    kTimedOut,  ///< `peer` did not answer in time
+    kGone,      ///< the connection to `peer` is closed
+    kLied,      ///< `peer` broke the protocol: `detail`
+    kGaveUp,    ///< the rank itself stopped: `detail`
+  };
+  Kind kind = Kind::kGone;
+  int peer = 0;
+  std::string detail;
+};
+
+std::string to_text(const Sighting& sighting);
+/// Nothing if `text` is no sighting among `n` ranks.
+std::optional<Sighting> parse_sighting(const std::string& text, int n);
+
+/// Sightings by the rank that wrote them.
+using Sightings = std::map<int, Sighting>;
+
+/// The ranks that the sightings lead to, ascending.
+///
+/// Who lied or gave up is named before all others. Otherwise a rank that wrote is alive, so it is
+/// only a victim; named are those that are waited for and have not written. If all of them have,
+/// named is who kept others waiting until they timed out without timing out itself: a rank that
+/// woke up late finds the connections closed. Empty if nobody can be named.
+std::vector<int> suspects_of(const Sightings& sightings);
+
+/// "rank 3 did not answer within 300 s", for every suspect.
+std::string explain_suspects(const std::vector<int>& suspects, const Sightings& sightings,
+                             std::chrono::milliseconds timeout);
+
+/// What all ranks of a group throw alike.
+struct Verdict {
+  std::vector<int> suspects;
+  std::string message;
+};
+
+std::string to_text(const Verdict& verdict);
+/// Nothing if `text` is no verdict among `n` ranks.
+std::optional<Verdict> parse_verdict(const std::string& text, int n);
+
+}  // namespace byzccl::collective

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+#include "csrc/communicator_worker.hpp"
+
+#include <utility>
+
+#include "csrc/collective/agreement.hpp"
+#include "csrc/collective/faults.hpp"
+
+namespace byzccl {
+
+using collective::Message;
+
+Worker::Worker(std::shared_ptr<Transport> transport, const CommunicatorOptions& options)
+    : transport_(std::move(transport)),
+      options_(options),
+      steps_(make_cpu_steps()),
+      mail_(*transport_, options_, traffic_),
+      headers_(static_cast<std::size_t>(transport_->size())),
+      thread_([this] { loop(); }) {}
+
+Worker::~Worker() { stop(); }
+
+void Worker::open() {
+  const std::lock_guard lock(mutex_);
+  BYZCCL_CHECK(!open_, "an exchange is open: finish() it before the next one begins");
+  open_ = true;
+}
+
+void Worker::add(Task task) { enqueue(std::move(task), false); }
+
+void Worker::close(Task task) { enqueue(std::move(task), true); }
+
+void Worker::enqueue(Task task, bool last) {
+  const std::lock_guard lock(mutex_);
+  if (last) open_ = false;
+  if (!finished_) {
+    tasks_.push_back(std::move(task));
+    changed_.notify_all();
+    return;
+  }
+  fail(*task.job, std::make_exception_ptr(TransportError("the communicator was destroyed")));
+  if (last) settle(*task.job);
+}
+
+void Worker::abort(std::string_view reason) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (aborted_) return;
+    aborted_ = true;
+    abort_reason_ = reason;
+  }
+  collective::announce(*transport_, std::string(reason));
+  transport_->abort();
+}
+
+void Worker::stop() noexcept {
+  bool pending = false;
+  {
+    const std::lock_guard lock(mutex_);
+    pending = open_ || busy_ || !tasks_.empty();
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  if (pending) abort("its communicator was destroyed while an exchange was under way");
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
+    if (tasks_.empty()) break;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    busy_ = true;
+    lock.unlock();
+    run(task);
+    lock.lock();
+    busy_ = false;
+    lock.unlock();
+    // Not before: who sees the promise kept may destroy the communicator, and nothing is pending.
+    if (task.last()) settle(*task.job);
+    task = {};
+    lock.lock();
+  }
+  finished_ = true;
+}
+
+void Worker::run(const Task& task) noexcept {
+  Job& job = *task.job;
+  if (job.error) return;
+  try {
+    carry_out(task);
+    if (!job.error && task.message == Message::kFinish) job.report = report_of(job);
+  } catch (const PeerError& error) {
+    die(job, judge(job, error));
+  } catch (const std::exception& error) {
+    collective::announce(*transport_, concat("it failed: ", error.what()));
+    die(job, std::current_exception());
+  }
+}
+
+void Worker::settle(Job& job) noexcept {
+  job.exchange.reset();
+  if (job.error) {
+    job.promise.set_exception(job.error);
+  } else {
+    job.promise.set_value(std::move(job.report));
+  }
+}
+
+void Worker::carry_out(const Task& task) {
+  Job& job = *task.job;
+  if (!dead_) {
+    if (const std::exception_ptr reason = given_up()) dead_ = reason;
+  }
+  if (dead_) return fail(job, dead_);
+  if (job.step < 0) {
+    job.step = step_;
+    job.bytes_sent_before = traffic_.sent;
+  }
+  agree(task);
+  if (job.error) return;
+  if (task.message == Message::kAdd) {
+    job.exchange->add(task.bucket);
+    ++job.adds;
+  } else {
+    job.exchange->finish();
+  }
+}
+
+/// Headers go round; then either all ranks go on, with job.exchange there, or all fail the job.
+void Worker::agree(const Task& task) {
+  Job& job = *task.job;
+  const collective::Timed timed(job.phases.headers);
+  collective::Header mine;
+  std::exception_ptr refusal;
+  std::string reason;
+  Plan plan;
+  try {
+    BYZCCL_CHECK(task.refusal.empty(), task.refusal);
+    BYZCCL_CHECK(job.call.rule_text.size() < sizeof(mine.rule), "a rule's text has at most ",
+                 sizeof(mine.rule) - 1, " characters, this one has ", job.call.rule_text.size());
+    if (!job.exchange) plan = byzccl::plan(job.call.rule, mail_.size(), task.bucket.dtype);
+  } catch (const InvalidArgument& error) {
+    refusal = std::current_exception();
+    reason = error.what();
+  }
+
+  mine.step = job.step;
+  mine.index = job.adds;
+  mine.count = task.bucket.d;
+  mine.chunk_bytes = static_cast<std::int64_t>(options_.chunk_bytes);
+  mine.rank = mail_.rank();
+  mine.size = mail_.size();
+  mine.root = job.call.root;
+  mine.message = task.message;
+  mine.algorithm = options_.algorithm;
+  mine.operation = job.call.operation;
+  mine.dtype = task.bucket.dtype;
+  mine.refused = refusal ? 1 : 0;
+  collective::write_text(mine.kind, steps_->kind());
+  collective::write_text(mine.rule, job.call.rule_text);
+  collective::write_text(mine.reason, reason);
+  headers_[mail_.rank()] = mine;
+
+  const collective::Agreement agreement = collective::agree(mail_, headers_, refusal);
+  step_ = agreement.next_step;
+  if (agreement.error) return fail(job, agreement.error);
+  if (job.exchange) return;
+  const collective::Tools tools{mail_, *steps_, job.phases};
+  job.exchange = options_.algorithm == Algorithm::kRing
+                     ? collective::make_ring(tools, job.call, plan)
+                     : collective::make_sharded(tools, job.call, plan);
+}
+
+/// Once the caller learns of it, nothing reads its vectors any more.
+void Worker::fail(Job& job, std::exception_ptr error) noexcept {
+  job.exchange.reset();
+  job.error = std::move(error);
+}
+
+/// No message of this group can be relied on any more. Buffers go after the transport has let go.
+void Worker::die(Job& job, std::exception_ptr error) noexcept {
+  transport_->abort();
+  mail_.clear();
+  dead_ = error;
+  fail(job, std::move(error));
+}
+
+std::exception_ptr Worker::given_up() {
+  const std::lock_guard lock(mutex_);
+  if (!aborted_) return nullptr;
+  return std::make_exception_ptr(TransportError("gave up: " + abort_reason_));
+}
+
+std::exception_ptr Worker::judge(const Job& job, const PeerError& error) {
+  if (const std::exception_ptr reason = given_up()) return reason;
+  using Kind = collective::Sighting::Kind;
+  collective::Sighting seen{error.timed_out() ? Kind::kTimedOut : Kind::kGone, error.peer(), {}};
+  if (dynamic_cast<const collective::ProtocolError*>(&error) != nullptr) {
+    seen.kind = Kind::kLied;
+    seen.detail = error.what();
+  }
+  return std::make_exception_ptr(
+      collective::judge(*transport_, seen, options_.timeout, context(job)));
+}
+
+std::string Worker::context(const Job& job) const {
+  return concat("step ", job.step, ", ", to_text(job.call.operation, job.call.root), " ",
+                job.call.rule_text);
+}
+
+Report Worker::report_of(const Job& job) const {
+  Report report;
+  job.exchange->describe(report);
+  report.algorithm = to_text(options_.algorithm);
+  report.step = job.step;
+  report.bytes_sent = traffic_.sent - job.bytes_sent_before;
+  report.phases = job.phases.list();
+  return report;
+}
+
+}  // namespace byzccl

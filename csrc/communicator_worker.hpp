@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// The thread that carries out a communicator's calls, in their order.
+
+#pragma once
+
+#include <byzccl/communicator.hpp>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "csrc/collective/header.hpp"
+#include "csrc/collective/mail.hpp"
+#include "csrc/communicator_job.hpp"
+
+namespace byzccl {
+
+class Worker {
+ public:
+  Worker(std::shared_ptr<Transport> transport, const CommunicatorOptions& options);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  const Transport& transport() const { return *transport_; }
+  const CommunicatorOptions& options() const { return options_; }
+  const collective::Traffic& traffic() const { return traffic_; }
+
+  /// One exchange is open at a time. @throws InvalidArgument
+  void open();
+  /// Enqueues. Whatever becomes of a finish, its job's promise is kept.
+  void add(Task task);
+  /// The last task of the open exchange.
+  void close(Task task);
+
+  void abort(std::string_view reason) noexcept;
+  /// Joins the thread; gives up what is under way. Later tasks fail. Again is a no-op.
+  void stop() noexcept;
+
+ private:
+  void enqueue(Task task, bool last);
+  void loop();
+  void run(const Task& task) noexcept;
+  void settle(Job& job) noexcept;
+  void carry_out(const Task& task);
+  void agree(const Task& task);
+  void fail(Job& job, std::exception_ptr error) noexcept;
+  void die(Job& job, std::exception_ptr error) noexcept;
+  std::exception_ptr judge(const Job& job, const PeerError& error);
+  std::exception_ptr given_up();
+  std::string context(const Job& job) const;
+  Report report_of(const Job& job) const;
+
+  const std::shared_ptr<Transport> transport_;
+  const CommunicatorOptions options_;
+  const std::unique_ptr<Steps> steps_;
+  collective::Traffic traffic_;
+  collective::Mail mail_;
+
+  // The thread's alone.
+  std::vector<collective::Header> headers_;
+  std::int64_t step_ = 0;
+  std::exception_ptr dead_;  // after it nothing can be exchanged any more
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Task> tasks_;
+  bool open_ = false;
+  bool busy_ = false;
+  bool stopping_ = false;
+  bool finished_ = false;  // the thread touches no job any more
+  bool aborted_ = false;
+  std::string abort_reason_;
+
+  std::thread thread_;  // last: it starts when all else is there
+};
+
+}  // namespace byzccl
