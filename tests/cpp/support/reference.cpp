@@ -76,24 +76,30 @@ void bulyan(Answer& answer, const Geometry& g, const Matrix& x) {
   });
 }
 
-// Weiszfeld with every distance taken from the data, not from D.
+// Weiszfeld with every distance taken from the data, not from D. Rows are taken relative to one of
+// those it starts from, so that a mix of equal rows lies exactly on them.
 void geometric_median(Answer& answer, const Geometry& g, const Matrix& x, std::int64_t iterations) {
   const std::vector<int> rows = g.unbroken();
   const std::size_t start = static_cast<std::size_t>(g.n - g.f);
   std::vector<double> a(rows.size(), 0);
-  for (const int i : lowest(rows, g.reach, start, answer.margin)) {
+  const std::vector<int> nearest_rows = lowest(rows, g.reach, start, answer.margin);
+  const std::vector<double>& origin = x[nearest_rows[0]];
+  for (const int i : nearest_rows) {
     a[std::find(rows.begin(), rows.end(), i) - rows.begin()] = 1 / static_cast<double>(start);
   }
   for (std::int64_t step = 0; step < iterations; ++step) {
     std::vector<double> centre(x[0].size(), 0);
     for (std::size_t k = 0; k < rows.size(); ++k) {
-      for (std::size_t c = 0; c < centre.size(); ++c) centre[c] += a[k] * x[rows[k]][c];
+      for (std::size_t c = 0; c < centre.size(); ++c) {
+        centre[c] += a[k] * (x[rows[k]][c] - origin[c]);
+      }
     }
     std::vector<double> r;
     for (const int i : rows) {
       double sum = 0;
       for (std::size_t c = 0; c < centre.size(); ++c) {
-        sum += (x[i][c] - centre[c]) * (x[i][c] - centre[c]);
+        const double offset = x[i][c] - origin[c] - centre[c];
+        sum += offset * offset;
       }
       r.push_back(std::sqrt(sum));
     }

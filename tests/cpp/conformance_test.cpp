@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+// The shared conformance vectors: answers on which independent references of the rules agree.
+
+#include <algorithm>
+#include <byzccl/aggregate.hpp>
+#include <byzccl/error.hpp>
+#include <byzccl/rule.hpp>
+#include <cctype>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/vectors_run.hpp"
+
+namespace {
+
+using byzccl::DType;
+using byzccl::testing::Matrix;
+using nlohmann::json;
+
+json read(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return json::parse(file);
+}
+
+std::vector<std::filesystem::path> files() {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(BYZCCL_CONFORMANCE_DIR)) {
+    if (entry.path().extension() == ".json") paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+double number(const json& value) {
+  if (value.is_number()) return value.get<double>();
+  const std::string text = value.get<std::string>();
+  if (text == "nan") return std::nan("");
+  return text == "inf" ? byzccl::testing::kInfinity : -byzccl::testing::kInfinity;
+}
+
+std::vector<double> numbers(const json& values) {
+  std::vector<double> row;
+  for (const json& value : values) row.push_back(number(value));
+  return row;
+}
+
+// The library has the rule, and nothing stands before it.
+bool can_run(const std::string& text) {
+  int depth = 0;
+  for (const char c : text) {
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    if (c == '+' && depth == 0) return false;
+  }
+  std::string name;
+  for (const char c : text) {
+    if (c == '(') break;
+    if (c != ' ') name += c;
+  }
+  const auto table = byzccl::rule_table();
+  return name == "brute" || std::any_of(table.begin(), table.end(),
+                                        [&](const auto& info) { return info.name == name; });
+}
+
+// What both answers are measured by: the output, or the size of an honest row.
+double scale_of(const Matrix& x, const std::vector<double>& out) {
+  const auto largest = [](const std::vector<double>& row) {
+    double size = 0;
+    for (const double value : row) {
+      if (std::isfinite(value)) size = std::max(size, std::fabs(value));
+    }
+    return size;
+  };
+  std::vector<double> sizes;
+  for (const auto& row : x) sizes.push_back(largest(row));
+  std::sort(sizes.begin(), sizes.end());
+  return std::max(largest(out), sizes[(sizes.size() - 1) / 2]);
+}
+
+void check_case(const json& expected, const byzccl::Rule& rule, const Matrix& x, DType dtype) {
+  const std::int64_t d = static_cast<std::int64_t>(x[0].size());
+  const byzccl::testing::Result result = byzccl::testing::run(rule, x, dtype);
+  const byzccl::Report& report = result.report;
+  std::vector<std::byte> again(result.bytes.size());
+  aggregate(byzccl::testing::Packed(x, dtype).rows(), d, dtype, rule, again.data());
+  CHECK(result.bytes == again);
+
+  CHECK(report.failed == expected["failed"].get<bool>());
+  if (!expected["broken"].is_null()) {
+    CHECK(report.broken == expected["broken"].get<std::vector<int>>());
+  }
+  if (!expected["selected"].is_null()) {
+    CHECK(result.selected() == expected["selected"].get<std::vector<int>>());
+  }
+  const std::vector<double> want = numbers(expected["out"]);
+  const std::vector<double>& got = result.out;
+  const double tolerance = (dtype == DType::kFloat64 ? 1e-9 : 2e-5) * scale_of(x, want);
+  REQUIRE(want.size() == got.size());
+  for (std::size_t c = 0; c < want.size(); ++c) {
+    CAPTURE(c, want[c], got[c]);
+    if (std::isfinite(want[c])) {
+      CHECK(std::fabs(got[c] - want[c]) <= tolerance);
+    } else {
+      CHECK((std::isnan(want[c]) ? std::isnan(got[c]) : got[c] == want[c]));
+    }
+  }
+}
+
+// The numbers behind "got", such as n and f: a refusal must name them.
+void check_refusal(const json& expected, const std::string& text, const Matrix& x) {
+  const byzccl::testing::Packed packed(x, DType::kFloat32);
+  std::string message;
+  try {
+    byzccl::explain(packed.rows(), static_cast<std::int64_t>(x[0].size()), DType::kFloat32,
+                    byzccl::Rule::parse(text));
+  } catch (const byzccl::InvalidArgument& error) {
+    message = error.what();
+  }
+  REQUIRE(!message.empty());
+  const std::string words = expected["error"].get<std::string>();
+  const std::string tail = words.substr(words.find("got"));
+  for (std::size_t at = 0; at < tail.size(); ++at) {
+    if (!std::isdigit(static_cast<unsigned char>(tail[at]))) continue;
+    const std::size_t end = std::min(tail.find_first_not_of("0123456789", at), tail.size());
+    CAPTURE(message);
+    CHECK(message.find("= " + tail.substr(at, end - at)) != std::string::npos);
+    at = end;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Conformance vectors") {
+  int run = 0;
+  int left = 0;
+  for (const auto& path : files()) {
+    if (path.filename() == "text.json") continue;
+    const json cases = read(path);
+    for (std::size_t k = 0; k < cases.size(); ++k) {
+      const json& expected = cases[k];
+      const std::string text = expected["rule"].get<std::string>();
+      if (!can_run(text)) {
+        ++left;
+        continue;
+      }
+      ++run;
+      Matrix x;
+      for (const json& row : expected["x"]) x.push_back(numbers(row));
+      CAPTURE(path.filename().string(), k, text);
+      if (expected.contains("error")) {
+        check_refusal(expected, text, x);
+        continue;
+      }
+      const byzccl::Rule rule = byzccl::Rule::parse(text);
+      CHECK(byzccl::Rule::parse(to_text(rule)) == rule);
+      check_case(expected, rule, x, DType::kFloat32);
+      if (!expected.contains("dtype")) check_case(expected, rule, x, DType::kFloat64);
+    }
+  }
+  std::cout << "conformance: " << run << " cases run, " << left
+            << " left for rules and steps that do not exist yet\n";
+  CHECK(run >= 231);
+  CHECK(run + left == 751);
+}
+
+TEST_CASE("Conformance of the text form") {
+  int run = 0;
+  int left = 0;
+  for (const json& row : read(std::filesystem::path(BYZCCL_CONFORMANCE_DIR) / "text.json")) {
+    const std::string text = row["text"].get<std::string>();
+    CAPTURE(text);
+    if (row.contains("error")) {
+      ++run;
+      CHECK_THROWS_AS(byzccl::Rule::parse(text), byzccl::InvalidArgument);
+    } else if (can_run(text)) {
+      ++run;
+      CHECK(to_text(byzccl::Rule::parse(text)) == row["canonical"].get<std::string>());
+    } else {
+      ++left;
+    }
+  }
+  std::cout << "conformance, text: " << run << " cases run, " << left << " left\n";
+  CHECK(run >= 45);
+  CHECK(run + left == 53);
+}
