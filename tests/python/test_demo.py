@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""The command line, end to end, with settings that take seconds."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import byzccl
+
+PACKAGE = Path(byzccl.__file__).parent.parent
+RULES = ["mean", "krum", "geometric_median", "median", "krum(f=1,neighbors=2)"]
+ATTACKS = ["none", "sign_flip(scale=10)", "label_flip"]
+WORKERS, BYZANTINE, STEPS = 7, 2, 6
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE)}
+    return subprocess.run(
+        [sys.executable, "-m", "byzccl", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    sizes = ["--workers", str(WORKERS), "--byzantine", str(BYZANTINE), "--steps", str(STEPS)]
+    done = command(
+        "demo", *sizes, "--batch", "8", "--model", "mlp", "--algorithm", "ring",
+        "--rules", *RULES, "--attack", *ATTACKS, "--out", str(folder),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Accuracy on the test pictures" in done.stdout
+    assert f"{len(RULES) * len(ATTACKS)} runs" in done.stdout
+    return folder
+
+
+@pytest.fixture(scope="module")
+def content(out: Path) -> dict:
+    return json.loads((out / "results.json").read_text())
+
+
+def test_every_run_is_in_the_results(content):
+    assert content["settings"]["steps"] == STEPS
+    assert content["versions"]["byzccl"] == byzccl.__version__
+    runs = [(run["rule"], run["attack"]) for run in content["runs"]]
+    texts = ["mean", "krum(f=2)", "geometric_median(f=2)", "median(f=2)", RULES[-1]]
+    assert runs == [(rule, attack) for attack in ATTACKS for rule in texts]
+
+
+def test_the_results_agree_with_themselves(content):
+    for run in content["runs"]:
+        steps = [step for step, _ in run["curve"]]
+        assert steps == sorted(steps) and steps[0] == 0 and steps[-1] == STEPS
+        assert run["curve"][-1][1] == run["accuracy"]
+        assert all(0 <= accuracy <= 1 for _, accuracy in run["curve"])
+        assert len(run["losses"]) == STEPS and run["replicas_identical"]
+        if run["rule"].startswith(("mean", "median")):
+            assert run["weights"] == [] and run["excluded"] == []
+            continue
+        assert len(run["weights"]) == STEPS
+        for step in run["weights"]:
+            assert len(step) == WORKERS and abs(sum(step) - 1) < 1e-6
+        counts = [sum(step[rank] == 0 for step in run["weights"]) for rank in range(WORKERS)]
+        assert run["excluded"] == counts
+        if run["rule"].startswith("krum"):
+            assert sum(counts) == STEPS * (WORKERS - 1)
+
+
+def test_ranks_lie_only_as_far_as_the_rule_allows(content):
+    ranks = {run["rule"]: run["byzantine"] for run in content["runs"]}
+    assert ranks["krum(f=2)"] == [5, 6]
+    assert ranks[RULES[-1]] == [6]
+
+
+def test_the_page_shows_what_is_there(out):
+    page = (out / "index.html").read_text()
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.replace("\n", " "))
+    assert set(links) == {"accuracy.png", "weights.png", "results.json"}
+    for link in links:
+        assert (out / link).stat().st_size > 0
+    for text in ("krum(f=2)", "mean (plain DDP)", "label_flip"):
+        assert text in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rules", "kurm"], "kurm"),
+        (["--rules", "krum", "--workers", "2", "--byzantine", "1"], "krum needs n >= 2 f + 3"),
+        (["--attack", "sing_flip"], "sing_flip"),
+        (["--workers", "3", "--byzantine", "3"], "byzantine < workers"),
+        (["--data", "cifar"], "cifar"),
+    ],
+)
+def test_mistakes_are_told_before_anything_starts(arguments, message, tmp_path):
+    done = command("demo", *arguments, "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert message in done.stdout + done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_rules_are_listed():
+    done = command("rules")
+    assert done.returncode == 0
+    for rule in byzccl.rules():
+        assert re.search(rf"^{rule.name}\b.*{re.escape(rule.bound)}", done.stdout, re.MULTILINE)

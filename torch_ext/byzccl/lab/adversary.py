@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Byzantine workers: they see every honest gradient before they send their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+
+from byzccl import attack as adversaries
+
+# An attack on the data, not on the gradient: a Byzantine worker trains on labels y -> 9 - y.
+LABEL_FLIP = "label_flip"
+
+
+def honest(attack: str) -> bool:
+    """Whether every worker sends the gradient that it computed."""
+    return attack in ("none", LABEL_FLIP)
+
+
+class Adversary:
+    """What `tamper=` of robustify, or a hook before a plain all-reduce, calls on every rank.
+
+    The honest vectors of a bucket travel to the Byzantine ranks over a group of their own, which
+    nothing else uses; a Byzantine rank then overwrites its bucket with what the attack makes of
+    them. Real attackers know less: this is the strongest form of each attack.
+    """
+
+    def __init__(self, attack: str, byzantine: list[int], group: dist.ProcessGroup) -> None:
+        self.attack = attack
+        self.byzantine = byzantine
+        self.group = group
+        self.rank = dist.get_rank()
+        self.workers = dist.get_world_size()
+        self.step = 0  # seeds what is random; the worker counts it up
+
+    def __call__(self, bucket: torch.Tensor) -> None:
+        """Rewrites `bucket` on Byzantine ranks; every rank must call it for the same buckets."""
+        good = [rank for rank in range(self.workers) if rank not in self.byzantine]
+        if self.rank in good:
+            sends = [dist.isend(bucket, peer, self.group) for peer in self.byzantine]
+            wait_all(sends)
+            return
+        vectors = bucket.new_empty((len(good), bucket.numel()))
+        wait_all([dist.irecv(row, peer, self.group) for row, peer in zip(vectors, good)])
+        bucket.copy_(
+            adversaries.craft(
+                vectors,
+                self.attack,
+                n=self.workers,
+                f=len(self.byzantine),
+                rank=self.rank,
+                step=self.step,
+            )
+        )
+
+
+def wait_all(works: list[dist.Work | None]) -> None:
+    for work in works:
+        if work is not None:
+            work.wait()
+
+
+def plain_hook(tamper: Adversary, group: dist.ProcessGroup) -> Any:
+    """DDP's own all-reduce with the adversary in front of it."""
+
+    def hook(state, bucket):  # type: ignore[no-untyped-def]  # DDP refuses annotations as text
+        tamper(bucket.buffer())
+        return allreduce_hook(group, bucket)
+
+    return hook

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: MIT
+"""`python -m byzccl demo`: rules against attacks on a small training run, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+
+import byzccl
+from byzccl.lab import adversary, data, model, page, plots, tables
+from byzccl.lab.coordinator import team
+from byzccl.lab.run import BASELINE, Result, Run, Settings, fit
+
+RULES = "mean krum multi_krum mda median trimmed_mean geometric_median guarded_mean bulyan".split()
+ATTACKS = "none sign_flip(scale=10) alie(z=1.5) nan".split()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Every default is the one that `make demo` runs."""
+    d = Settings()
+    add = parser.add_argument
+    add("--workers", type=int, default=d.workers, help="processes, one rank each")
+    add("--byzantine", type=int, default=d.byzantine, help="how many of them, the last ranks, lie")
+    add(
+        "--attack",
+        nargs="+",
+        default=ATTACKS,
+        metavar="ATTACK",
+        help="none, sign_flip(scale=10), alie(z=1.5), nan, label_flip, ...; see docs/attacks.md",
+    )
+    add(
+        "--rules",
+        nargs="+",
+        default=RULES,
+        metavar="RULE",
+        help="names, or text such as krum(f=1); mean is plain DDP",
+    )
+    add("--algorithm", choices=("sharded", "ring"), default=d.algorithm)
+    add("--steps", type=int, default=d.steps, help="training steps a run")
+    add("--batch", type=int, default=d.batch, help="pictures a rank and step")
+    add("--lr", type=float, default=d.lr, help="learning rate at the start")
+    add("--momentum", type=float, default=d.momentum)
+    add("--model", choices=model.MODELS, default=d.model)
+    add("--data", choices=("auto", "fashion-mnist", "digits"), default=d.data)
+    add("--seed", type=int, default=d.seed)
+    add("--out", type=Path, default=Path("demo-out"), help="folder for the results")
+
+
+def main(args: argparse.Namespace) -> int:
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    settings = Settings(
+        workers=args.workers, byzantine=args.byzantine, steps=args.steps, batch=args.batch,
+        lr=args.lr, momentum=args.momentum, model=args.model, algorithm=args.algorithm,
+        seed=args.seed, data=args.data, evaluations=min(Settings.evaluations, args.steps),
+    )  # fmt: skip
+    if not 0 <= settings.byzantine < settings.workers or settings.steps < 1:
+        console.print("demo: needs 0 <= byzantine < workers and steps >= 1", style="red")
+        return 2
+    try:
+        runs = plan_runs(args.rules, args.attack, settings)
+        dataset = data.load(settings.data)
+    except (ValueError, ImportError) as error:
+        console.print(f"demo: {error}", style="red", markup=False)
+        return 2
+    args.out.mkdir(parents=True, exist_ok=True)
+    console.print(page.describe(settings, dataset.name), highlight=False, markup=False)
+    start = time.perf_counter()
+    results = train(runs, settings, dataset, console)
+    write(args.out, settings, dataset.name, results)
+    for table in (tables.accuracy_table(results), tables.exclusion_table(results)):
+        if table.rows:
+            show(table, console)
+    for sentence in tables.verdict(results):
+        console.print(sentence, markup=False)
+    console.print(
+        f"{len(results)} runs in {time.perf_counter() - start:.0f} s. "
+        f"Pictures and tables: {args.out / 'index.html'}", markup=False,
+    )  # fmt: skip
+    if not all(result.replicas_identical for result in results):
+        console.print("demo: replicas ended with different bits", style="red")
+        return 1
+    return 0
+
+
+def plan_runs(rules: list[str], attacks: list[str], settings: Settings) -> list[Run]:
+    """Every rule under every attack. Raises ValueError for an unknown name or a broken bound."""
+    runs = []
+    for attack in attacks:
+        if attack != adversary.LABEL_FLIP:
+            byzccl.attack.canonical(attack)  # raises for what it does not know
+        for name in rules:
+            rule, f = fit(name, settings.workers, settings.byzantine)
+            ranks = list(range(settings.workers - f, settings.workers))
+            runs.append(Run(rule, attack, ranks))
+    return runs
+
+
+def train(
+    runs: list[Run], settings: Settings, dataset: data.Dataset, console: Console
+) -> list[Result]:
+    """Does the runs one after the other and says how it goes."""
+    results: list[Result] = []
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    )  # fmt: skip
+    with team(settings, dataset) as workers, Progress(*columns, console=console) as bars:
+        every = bars.add_task("runs", total=len(runs))
+        current = bars.add_task("", total=settings.steps)
+        for run in runs:
+            name = f"{tables.rule_label(run.rule)}, {tables.attack_label(run.attack)}"
+
+            def progress(step: int, accuracy: float, name: str = name) -> None:
+                text = f"{name}: {100 * accuracy:.0f} %"
+                bars.update(current, description=text, completed=step)
+
+            bars.update(current, description=name, completed=0)
+            begin = time.perf_counter()
+            results.append(workers.train(run, progress))
+            bars.update(current, completed=settings.steps)
+            bars.advance(every)
+            bars.console.print(
+                f"{len(results):3}/{len(runs)}  {name}: {100 * results[-1].accuracy:.1f} % "
+                f"after {settings.steps} steps, {time.perf_counter() - begin:.1f} s",
+                markup=False, highlight=False,
+            )  # fmt: skip
+    return results
+
+
+def show(table: tables.Table, console: Console) -> None:
+    rich = RichTable(title=table.title, caption=table.note or None)
+    for k, head in enumerate(table.head):
+        rich.add_column(head.replace("(", "\n("), justify="right" if k else "left")
+    for row in table.rows:
+        rich.add_row(*(f"[bold red]{cell.text}[/]" if cell.bad else cell.text for cell in row))
+    console.print(rich)
+
+
+def write(out: Path, settings: Settings, dataset: str, results: list[Result]) -> None:
+    """results.json, the pictures and index.html; an earlier run's pictures go."""
+    for old in ("accuracy.png", "weights.png"):
+        (out / old).unlink(missing_ok=True)
+    versions = {
+        "byzccl": byzccl.__version__, "torch": torch.__version__, "numpy": np.__version__,
+        "python": platform.python_version(), "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }  # fmt: skip
+    content = {
+        "settings": asdict(settings), "data": dataset, "versions": versions,
+        "runs": [asdict(result) for result in results],
+    }  # fmt: skip
+    (out / "results.json").write_text(json.dumps(content), encoding="utf-8")
+
+    title = f"{settings.workers} ranks, the last {settings.byzantine} Byzantine: {dataset}"
+    pictures = [("accuracy.png", "Test accuracy over the training steps, one graph an attack.")]
+    plots.accuracy_curves(results, out / "accuracy.png", title)
+    attacked = [r.attack for r in results if r.attack != "none" and r.byzantine]
+    if attacked:
+        chosen = [r for r in results if r.attack == attacked[0] and r.rule != BASELINE]
+        title = f"Weight given to each rank under {attacked[0]}"
+        if plots.weight_maps(chosen, out / "weights.png", title):
+            caption = f"{title}. Rules that are not shown decide per coordinate."
+            pictures.append(("weights.png", caption))
+    page.write_page(
+        out / "index.html", settings, dataset, tables.verdict(results),
+        [t for t in (tables.accuracy_table(results), tables.exclusion_table(results)) if t.rows],
+        pictures,
+    )  # fmt: skip
