@@ -60,16 +60,21 @@ def test_every_run_is_in_the_results(content):
 def test_the_results_agree_with_themselves(content):
     for run in content["runs"]:
         steps = [step for step, _ in run["curve"]]
-        assert steps == sorted(steps) and steps[0] == 0 and steps[-1] == STEPS
+        assert steps == sorted(steps)
+        assert steps[0] == 0
+        assert steps[-1] == STEPS
         assert run["curve"][-1][1] == run["accuracy"]
         assert all(0 <= accuracy <= 1 for _, accuracy in run["curve"])
-        assert len(run["losses"]) == STEPS and run["replicas_identical"]
+        assert len(run["losses"]) == STEPS
+        assert run["replicas_identical"]
         if run["rule"].startswith(("mean", "median")):
-            assert run["weights"] == [] and run["excluded"] == []
+            assert run["weights"] == []
+            assert run["excluded"] == []
             continue
         assert len(run["weights"]) == STEPS
         for step in run["weights"]:
-            assert len(step) == WORKERS and abs(sum(step) - 1) < 1e-6
+            assert len(step) == WORKERS
+            assert abs(sum(step) - 1) < 1e-6
         counts = [sum(step[rank] == 0 for step in run["weights"]) for rank in range(WORKERS)]
         assert run["excluded"] == counts
         if run["rule"].startswith("krum"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Training under attack: the mean breaks, the robust rules do not, and they name the right ranks."""
+"""Training under attack: the mean breaks, the rules do not, and they name the right ranks."""
 
 import numpy as np
 import pytest

@@ -44,7 +44,9 @@ class Adversary:
             wait_all(sends)
             return
         vectors = bucket.new_empty((len(good), bucket.numel()))
-        wait_all([dist.irecv(row, peer, self.group) for row, peer in zip(vectors, good)])
+        wait_all(
+            [dist.irecv(row, peer, self.group) for row, peer in zip(vectors, good, strict=True)]
+        )
         bucket.copy_(
             adversaries.craft(
                 vectors,

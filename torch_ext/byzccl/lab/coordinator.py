@@ -42,8 +42,8 @@ class Team:
         result: Result | None = None
         waiting = list(self.pipes)
         while waiting:
-            for pipe in wait(waiting):
-                assert isinstance(pipe, Connection)
+            for ready in wait(waiting):
+                pipe = next(p for p in waiting if p is ready)
                 rank = self.pipes.index(pipe)
                 try:
                     kind, value = pipe.recv()

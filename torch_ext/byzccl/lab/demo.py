@@ -23,8 +23,18 @@ from byzccl.lab import adversary, data, model, page, plots, tables
 from byzccl.lab.coordinator import team
 from byzccl.lab.run import BASELINE, Result, Run, Settings, fit
 
-RULES = "mean krum multi_krum mda median trimmed_mean geometric_median guarded_mean bulyan".split()
-ATTACKS = "none sign_flip(scale=10) alie(z=1.5) nan".split()
+RULES = [
+    "mean",
+    "krum",
+    "multi_krum",
+    "mda",
+    "median",
+    "trimmed_mean",
+    "geometric_median",
+    "guarded_mean",
+    "bulyan",
+]
+ATTACKS = ["none", "sign_flip(scale=10)", "alie(z=1.5)", "nan"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

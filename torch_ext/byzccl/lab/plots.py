@@ -12,6 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from byzccl.lab.run import BASELINE, Result
@@ -54,9 +55,9 @@ def accuracy_curves(results: list[Result], path: Path, title: str) -> None:
         squeeze=False,
         layout="constrained",
     )
-    for axes, attack in zip(grid.flat, attacks):
+    for axes, attack in zip(grid.flat, attacks, strict=False):
         for result in (r for r in results if r.attack == attack):
-            steps, accuracy = zip(*result.curve)
+            steps, accuracy = zip(*result.curve, strict=True)
             axes.plot(steps, 100 * np.array(accuracy), **look[result.rule])
         axes.set_title(attack_label(attack), fontsize=11, fontweight="bold")
         axes.set_ylim(0, 100)
@@ -91,7 +92,7 @@ def weight_maps(results: list[Result], path: Path, title: str) -> bool:
         layout="constrained",
     )
     image = None
-    for axes, result in zip(grid.flat, shown):
+    for axes, result in zip(grid.flat, shown, strict=False):
         weights = np.nan_to_num(np.array(result.weights))
         relative = weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
         image = axes.imshow(
@@ -126,6 +127,6 @@ def mark_ranks(axes: Axes, result: Result) -> None:
         axes.axhline(min(result.byzantine) - 0.5, color=BYZANTINE, linewidth=1.2)
 
 
-def save(figure: plt.Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -65,7 +65,7 @@ def accuracy_table(results: list[Result]) -> Table:
 
 
 def exclusion_table(results: list[Result]) -> Table:
-    """How often ranks had no weight: Byzantine ones / honest ones, and the share left to the first."""
+    """How often Byzantine and honest ranks had no weight, and the share left to the first."""
     attacked = [r for r in results if r.attack != "none"]
     attacks = unique([r.attack for r in attacked])
     rows = []
