@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// Whom sightings lead to, and that nothing on a board can be misread.
+
+#include "csrc/collective/sighting.hpp"
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+
+namespace byzccl::collective {
+namespace {
+
+using Kind = Sighting::Kind;
+using Ranks = std::vector<int>;
+
+TEST_CASE("a chain of ranks that wait for each other ends at the one that is silent") {
+  // A ring of six: 3 is silent, 4 waits for it, 5 for 4, and so on round to 2.
+  Sightings sightings;
+  for (int rank = 4; rank != 3; rank = (rank + 1) % 6) {
+    sightings[rank] = {Kind::kTimedOut, (rank + 5) % 6, ""};
+    const int last = rank;
+    if (last == 2) break;
+  }
+  CHECK(suspects_of(sightings) == Ranks{3});
+  CHECK(explain_suspects({3}, sightings, std::chrono::seconds(300)) ==
+        "rank 3 did not answer within 300 s");
+}
+
+TEST_CASE("a rank that wrote is only a victim") {
+  const Sightings sightings = {{0, {Kind::kGone, 1, ""}}, {1, {Kind::kGone, 2, ""}}};
+  CHECK(suspects_of(sightings) == Ranks{2});
+}
+
+TEST_CASE("all that are silent are named") {
+  const Sightings sightings = {{0, {Kind::kTimedOut, 1, ""}}, {2, {Kind::kGone, 3, ""}}};
+  CHECK(suspects_of(sightings) == Ranks{1, 3});
+  CHECK(explain_suspects({1, 3}, sightings, std::chrono::milliseconds(250)) ==
+        "rank 1 did not answer within 250 ms; rank 3 closed the connection");
+}
+
+TEST_CASE("who lied or gave up is named before who is silent") {
+  Sightings sightings = {{0, {Kind::kTimedOut, 4, ""}}, {1, {Kind::kLied, 2, "noise"}}};
+  CHECK(suspects_of(sightings) == Ranks{2});
+  CHECK(explain_suspects({2}, sightings, std::chrono::seconds(1)) ==
+        "rank 2 broke the protocol: noise");
+  sightings = {{0, {Kind::kTimedOut, 4, ""}}, {3, {Kind::kGaveUp, 3, "done"}}};
+  CHECK(suspects_of(sightings) == Ranks{3});
+  CHECK(explain_suspects({3}, sightings, std::chrono::seconds(1)) == "rank 3 gave up: done");
+}
+
+TEST_CASE("a rank that wakes up late is named although it writes") {
+  const Sightings sightings = {
+      {0, {Kind::kTimedOut, 1, ""}}, {1, {Kind::kGone, 0, ""}}, {2, {Kind::kTimedOut, 1, ""}}};
+  CHECK(suspects_of(sightings) == Ranks{1});
+}
+
+TEST_CASE("a lost link between two that live names nobody, and says so") {
+  const Sightings sightings = {{0, {Kind::kGone, 1, ""}}, {1, {Kind::kGone, 0, ""}}};
+  CHECK(suspects_of(sightings).empty());
+  CHECK(explain_suspects({}, sightings, std::chrono::seconds(1)) ==
+        "rank 0 lost rank 1; rank 1 lost rank 0");
+}
+
+TEST_CASE("sightings and verdicts survive the board") {
+  for (const Kind kind : {Kind::kTimedOut, Kind::kGone, Kind::kLied, Kind::kGaveUp}) {
+    const auto read = parse_sighting(to_text(Sighting{kind, 12, "a b\nc"}), 13);
+    REQUIRE(read.has_value());
+    CHECK((read->kind == kind && read->peer == 12 && read->detail == "a b\nc"));
+  }
+  const auto verdict = parse_verdict(to_text(Verdict{{0, 5}, "x\ny"}), 6);
+  REQUIRE(verdict.has_value());
+  CHECK((verdict->suspects == Ranks{0, 5} && verdict->message == "x\ny"));
+  REQUIRE(parse_verdict("\nnobody", 1).has_value());
+}
+
+TEST_CASE("what is no sighting and no verdict is not read as one") {
+  for (const char* text : {"", "t", "t ", "x1 ", "t-1 ", "t1", "t7 ", "t99999999999 ", "1 "}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_sighting(text, 7).has_value());
+  }
+  for (const char* text : {"", "1", "1 2", "7 \n", "-1 \n", "a \n", "1,2\n"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_verdict(text, 7).has_value());
+  }
+  CHECK_FALSE(parse_sighting("t1 " + std::string(5000, 'a'), 7).has_value());
+  std::mt19937 random(3);
+  for (int i = 0; i < 2000; ++i) {
+    std::string text(random() % 12, '\0');
+    for (char& c : text) c = "tgla 0123\n-x"[random() % 12];
+    if (const auto sighting = parse_sighting(text, 4)) {
+      CHECK((sighting->peer >= 0 && sighting->peer < 4));
+    }
+    if (const auto verdict = parse_verdict(text, 4)) {
+      for (const int suspect : verdict->suspects) CHECK((suspect >= 0 && suspect < 4));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace byzccl::collective

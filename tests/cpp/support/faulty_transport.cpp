@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "support/faulty_transport.hpp"
+
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace byzccl::test {
+namespace {
+
+class BrokenBoard final : public Board {
+ public:
+  void put(const std::string&, const std::string&) override { fail(); }
+  std::optional<std::string> get(const std::string&) override { fail(); }
+  std::string put_first(const std::string&, const std::string&) override { fail(); }
+
+ private:
+  [[noreturn]] static void fail() { throw Error("the board is out of reach"); }
+};
+
+class SlowWork final : public Work {
+ public:
+  SlowWork(std::unique_ptr<Work> inner, std::chrono::milliseconds delay)
+      : inner_(std::move(inner)), delay_(delay) {}
+  void wait(Deadline deadline) override {
+    std::this_thread::sleep_for(delay_);
+    inner_->wait(deadline);
+  }
+
+ private:
+  std::unique_ptr<Work> inner_;
+  std::chrono::milliseconds delay_;
+};
+
+}  // namespace
+
+FaultyTransport::FaultyTransport(std::shared_ptr<Transport> inner, FaultPlan plan)
+    : inner_(std::move(inner)),
+      plan_(std::move(plan)),
+      broken_board_(std::make_unique<BrokenBoard>()) {}
+
+std::unique_ptr<Work> FaultyTransport::send(int peer, const void* data, std::size_t bytes) {
+  const int index = sends_++;
+  if (plan_.kind != FaultPlan::Kind::kNone && index >= plan_.sends_before) hold();
+  if (!plan_.rewrite) return inner_->send(peer, data, bytes);
+  const auto* const begin = static_cast<const std::byte*>(data);
+  std::vector<std::byte> message(begin, begin + bytes);
+  plan_.rewrite(peer, index, message);
+  auto work = inner_->send(peer, message.data(), bytes);
+  work->wait(Clock::now());  // a local send is done at once, so `message` may go
+  return work;
+}
+
+std::unique_ptr<Work> FaultyTransport::recv(int peer, void* data, std::size_t bytes) {
+  auto work = inner_->recv(peer, data, bytes);
+  if (plan_.delay.count() == 0) return work;
+  return std::make_unique<SlowWork>(std::move(work), plan_.delay);
+}
+
+Board& FaultyTransport::board() { return plan_.board_fails ? *broken_board_ : inner_->board(); }
+
+void FaultyTransport::hold() {
+  if (plan_.kind == FaultPlan::Kind::kDie) inner_->abort();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return released_; });
+}
+
+void FaultyTransport::release() {
+  const std::lock_guard lock(mutex_);
+  released_ = true;
+  changed_.notify_all();
+}
+
+}  // namespace byzccl::test
