@@ -20,7 +20,7 @@ from rich.table import Table as RichTable
 
 import byzccl
 from byzccl.lab import adversary, data, model, page, plots, tables
-from byzccl.lab.coordinator import team
+from byzccl.lab.coordinator import WorkerFailed, team
 from byzccl.lab.run import BASELINE, Result, Run, Settings, fit
 
 RULES = [
@@ -87,7 +87,14 @@ def main(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     console.print(page.describe(settings, dataset.name), highlight=False, markup=False)
     start = time.perf_counter()
-    results = train(runs, settings, dataset, console)
+    try:
+        results = train(runs, settings, dataset, console)
+    except WorkerFailed as error:
+        console.print(f"demo: {error}", style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("demo: stopped", style="red")
+        return 130
     write(args.out, settings, dataset.name, results)
     for table in (tables.accuracy_table(results), tables.exclusion_table(results)):
         if table.rows:
@@ -106,14 +113,16 @@ def main(args: argparse.Namespace) -> int:
 
 def plan_runs(rules: list[str], attacks: list[str], settings: Settings) -> list[Run]:
     """Every rule under every attack. Raises ValueError for an unknown name or a broken bound."""
-    runs = []
+    n, runs = settings.workers, []
     for attack in attacks:
-        if attack != adversary.LABEL_FLIP:
-            byzccl.attack.canonical(attack)  # raises for what it does not know
         for name in rules:
-            rule, f = fit(name, settings.workers, settings.byzantine)
-            ranks = list(range(settings.workers - f, settings.workers))
-            runs.append(Run(rule, attack, ranks))
+            rule, f = fit(name, n, settings.byzantine)
+            # Each is tried on zeros, so that a mistake is told before anything starts.
+            if rule != BASELINE:
+                byzccl.explain(torch.zeros(n, 1), rule)
+            if f > 0 and not adversary.honest(attack):
+                byzccl.attack.craft(torch.zeros(n - f, 1), attack, n=n, f=f, rank=n - 1)
+            runs.append(Run(rule, attack, list(range(n - f, n))))
     return runs
 
 
