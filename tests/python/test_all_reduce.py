@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 import torch
 import torch.distributed as dist
-from ranks import join_world, run
 
 import byzccl
+from ranks import join_world, run
 
 RULES = ["mean", "krum(f=1)", "multi_krum(f=1)", "mda(f=1)", "geometric_median", "median"]
 RULES += ["guarded_mean(f=1)", "trimmed_mean(f=1)", "bulyan(f=0)"]
@@ -198,7 +198,7 @@ def test_teardown(order):
             dist.destroy_process_group()
         del communicator
 
-    for _ in range(5):
+    for _ in range(3):
         run(3, body, limit=15)
 
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 import torch
 import torch.distributed as dist
-from ranks import run
 from torch.nn.parallel import DistributedDataParallel
 
 import byzccl
+from ranks import run
 
 SECONDS = timedelta(seconds=10)
 SMALL_BUCKETS = {"bucket_cap_mb": 0.004}
@@ -96,8 +96,8 @@ def test_selection_is_made_over_the_whole_gradient():
     n = 5
 
     def body(rank):
-        honest = train(model(), rank, 1)  # not used further: makes this rank's own gradient below
-        alone = torch.manual_seed(3) and Net()
+        torch.manual_seed(3)
+        alone = Net()
         alone(batch(rank, 0)).square().mean().backward()
         local = torch.cat([p.grad.flatten() for p in alone.parameters()])
         gathered = [torch.empty_like(local) for _ in range(n)]
@@ -112,7 +112,6 @@ def test_selection_is_made_over_the_whole_gradient():
         assert report.weights.tolist() == [float(r == winner) for r in range(n)]
         assert byzccl.explain(torch.stack(gathered), "krum(f=1)").weights.argmax() == winner
         torch.testing.assert_close(gradients(ddp), gathered[winner], rtol=0, atol=0)
-        assert not torch.equal(gradients(ddp), honest[0])
         assert report.d == local.numel()
 
     run(n, body)
@@ -193,7 +192,7 @@ def test_a_mismatch_of_rules_raises_on_every_rank():
         rule = "mean" if rank == 1 else "median"
         robust = byzccl.ddp.robustify(ddp, rule, timeout=SECONDS)
         for _ in range(2):
-            with pytest.raises(RuntimeError, match="median.*mean|mean.*median"):
+            with pytest.raises(RuntimeError, match=r"median.*mean|mean.*median"):
                 ddp(batch(rank, 0)).sum().backward()
             assert isinstance(robust.error, byzccl.MismatchError)
 
@@ -243,14 +242,14 @@ def test_what_the_hook_cannot_see_is_refused():
         )
         with pytest.raises(byzccl.InvalidArgument, match="delay_all_reduce_named_params"):
             byzccl.ddp.robustify(delayed, "mean")
+        compiled = model()
+        compiled._use_python_reducer = True
         with pytest.raises(byzccl.InvalidArgument, match="python_reducer"):
-            ddp = model()
-            ddp._use_python_reducer = True
-            byzccl.ddp.robustify(ddp, "mean")
+            byzccl.ddp.robustify(compiled, "mean")
+        stepping = model()
+        stepping.module.unused.bias._in_backward_optimizers = []
         with pytest.raises(byzccl.InvalidArgument, match="optimizer"):
-            ddp = model()
-            ddp.module.unused.bias._in_backward_optimizers = []
-            byzccl.ddp.robustify(ddp, "mean")
+            byzccl.ddp.robustify(stepping, "mean")
 
     run(2, body)
 
@@ -267,5 +266,5 @@ def test_teardown(order):
         del ddp, robust
         return group is not None
 
-    for _ in range(5):
+    for _ in range(3):
         run(2, body, limit=15)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 from torch import Tensor
-from torch.distributed import Store
-from torch.distributed.distributed_c10d import Backend
+from torch._C._distributed_c10d import Backend, Store
 
 version: str
 

@@ -35,8 +35,8 @@ def all_reduce(
     """`tensor` becomes the aggregate of all ranks' tensors by `rule`, the same bits on every rank.
 
     As torch.distributed.all_reduce: in place; returns None, or with `async_op` a handle with wait()
-    and is_completed(). A rank outside the group gets a warning and None. The algorithm is that of the
-    environment variable BYZCCL_ALGORITHM ("sharded" or "ring"); no result depends on it.
+    and is_completed(). A rank outside the group gets a warning and None. The algorithm is that of
+    the environment variable BYZCCL_ALGORITHM ("sharded" or "ring"); no result depends on it.
 
     Raises InvalidArgument or MismatchError (ValueErrors) and TransportError (a RuntimeError that
     names the ranks held responsible in `suspects`).

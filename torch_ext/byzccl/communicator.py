@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import PrefixStore, ProcessGroupGloo
 from torch.distributed import distributed_c10d as c10d
 
 from byzccl import _C, report
@@ -49,9 +50,9 @@ class Pending:
 class Communicator:
     """Robust collectives over a group of torch.distributed.
 
-    It talks over a Gloo backend of its own, never the group's, so that it can neither disturb nor be
-    disturbed by other collectives. All ranks of the group create their communicators in the same
-    order. After a TransportError a communicator cannot be used again; make a new one.
+    It talks over a Gloo backend of its own, never the group's, so that neither disturbs the other.
+    All ranks of the group create their communicators in the same order. After a TransportError a
+    communicator cannot be used again; make a new one.
 
     Tensors are dense, on the CPU, float32, float16, bfloat16 or float64.
     """
@@ -79,11 +80,11 @@ class Communicator:
         if not isinstance(group, dist.ProcessGroup) or c10d._rank_not_in_group(group):
             raise InvalidArgument("no usable process group: this rank is not a member of it")
         name = group.group_name
-        store = dist.PrefixStore(
+        store = PrefixStore(
             f"byzccl/{name}/{next(_count[name])}", c10d._get_process_group_store(group)
         )
         rank, size = dist.get_rank(group), dist.get_world_size(group)
-        gloo = dist.ProcessGroupGloo(store, rank, size, timeout)
+        gloo = ProcessGroupGloo(store, rank, size, timeout)
         timeout_ms = max(1, timeout // timedelta(milliseconds=1))
         self.rank = rank
         self.size = size

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 from torch.autograd import Variable
-from torch.distributed import GradBucket
 from torch.nn.parallel import DistributedDataParallel
 
 from byzccl import _C, report
 from byzccl.communicator import Communicator
-from byzccl.errors import Error, InvalidArgument
+from byzccl.errors import InvalidArgument
 
 _STATE_VERSION = 1
 
@@ -94,7 +93,7 @@ class Robust:
     def _arm(self) -> None:
         """DDP passes wholly unused buckets by: finish at the end of the backward pass, too."""
         try:
-            Variable._execution_engine.queue_callback(self._finish)  # type: ignore[attr-defined]
+            Variable._execution_engine.queue_callback(self._finish)
             self._armed = True
         except RuntimeError:  # not inside a backward pass: Join's shadow
             pass

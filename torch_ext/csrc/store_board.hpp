@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <byzccl/transport.hpp>
 #include <chrono>
 #include <functional>
@@ -14,7 +15,7 @@ namespace byzccl::torch {
 
 /// Every call ends within `limit`: a TCPStore whose host is stopped answers nothing and has no time
 /// limit of its own. After one call without an answer the board is given up, and later calls throw
-/// at once. One thread at a time.
+/// at once. Calls may come from any thread.
 class StoreBoard : public Board {
  public:
   /// @throws Error if the store cannot be reached
@@ -30,7 +31,7 @@ class StoreBoard : public Board {
 
   c10::intrusive_ptr<c10d::Store> store_;
   std::chrono::milliseconds limit_;
-  bool silent_ = false;
+  std::atomic<bool> silent_ = false;
 };
 
 }  // namespace byzccl::torch
