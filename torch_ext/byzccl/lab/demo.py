@@ -181,7 +181,7 @@ def write(out: Path, settings: Settings, dataset: str, results: list[Result]) ->
     }  # fmt: skip
     (out / "results.json").write_text(json.dumps(content), encoding="utf-8")
 
-    title = f"{settings.workers} ranks, the last {settings.byzantine} Byzantine: {dataset}"
+    title = f"{dataset}, {settings.workers} ranks, the last {settings.byzantine} Byzantine"
     pictures = [("accuracy.png", "Test accuracy over the training steps, one graph an attack.")]
     plots.accuracy_curves(results, out / "accuracy.png", title)
     attacked = [r.attack for r in results if r.attack != "none" and r.byzantine]

@@ -18,7 +18,7 @@ class Settings:
 
     workers: int = 8
     byzantine: int = 2
-    steps: int = 120
+    steps: int = 100
     batch: int = 64
     lr: float = 0.1
     momentum: float = 0.9
