@@ -127,7 +127,7 @@ std::size_t check_output(const std::vector<double>& out, const Answer& want, con
       continue;
     }
     const double value = byzccl::testing::quantise(want.out[c], dtype);
-    const double tolerance = relative * std::max(want.magnitude[c], honest) +
+    const double tolerance = relative * std::max(want.magnitude[c], honest) + want.slack +
                              byzccl::testing::half_ulp(want.out[c], dtype);
     const bool same = std::isnan(value)
                           ? std::isnan(out[c])

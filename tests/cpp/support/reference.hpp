@@ -35,7 +35,10 @@ struct Answer {
   /// Smallest relative gap over which a decision made from D would flip; exact equality is a tie,
   /// which the lower index decides, and counts as no gap.
   double margin = kInfinity;
-  /// [d] the same for what is decided within a column; empty where nothing is.
+  /// How far the output may move in any coordinate when D is rounded; only where weights follow D
+  /// continuously (geometric_median).
+  double slack = 0;
+  /// [d] the same as margin for what is decided within a column; empty where nothing is.
   std::vector<double> column_margin;
 };
 

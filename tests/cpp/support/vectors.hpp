@@ -46,11 +46,12 @@ enum class Family : std::uint8_t {
   kNan,         ///< N(0, 1), one row NaN in one coordinate
   kInfinite,    ///< N(0, 1), one row infinite
   kHuge,        ///< N(0, 1), one row 1e30
+  kFar,         ///< N(0, 1), up to f rows 100 to 1,000,000 times larger: some are broken
   kColluders,   ///< integers, up to f rows at +1.2e19 or -1.2e19
   kEqual,       ///< every row the same
   kAdversary,   ///< N(0, 1), the last rows crafted by an adversary of the library
 };
-inline constexpr int kFamilies = 12;
+inline constexpr int kFamilies = 13;
 
 std::string_view name(Family family);
 

@@ -75,8 +75,8 @@ void corrupt(Matrix& x, int f, DType dtype, Random& random) {
 
 std::string_view name(Family family) {
   static constexpr std::array<std::string_view, kFamilies> kNames{
-      "gaussian", "offset",   "graded", "clusters",  "ties",  "duplicates",
-      "nan",      "infinite", "huge",   "colluders", "equal", "adversary"};
+      "gaussian", "offset", "graded", "clusters",  "ties",  "duplicates", "nan",
+      "infinite", "huge",   "far",    "colluders", "equal", "adversary"};
   return kNames[static_cast<std::size_t>(family)];
 }
 
@@ -119,6 +119,12 @@ Drawn draw(Family family, int n, int f, int d, DType dtype, Random& random) {
       break;
     case Family::kHuge:
       fill(x[bad[0]], 1e30);
+      break;
+    case Family::kFar:
+      for (const int i : bad) {
+        const double scale = std::pow(10.0, std::uniform_real_distribution<double>(2, 6)(random));
+        for (double& value : x[i]) value *= scale;
+      }
       break;
     case Family::kColluders:
       for (std::size_t k = 0; k < bad.size(); ++k) fill(x[bad[k]], k % 2 == 0 ? 1.2e19 : -1.2e19);
