@@ -24,6 +24,9 @@ namespace byzccl::cpu::HWY_NAMESPACE {
 // Columns of y = W x that are formed at a time.
 inline constexpr std::int64_t kMixBlock = 256;
 
+// Columns between what is read and what is asked for.
+inline constexpr std::size_t kFetchAhead = 64;
+
 /// Columns of rows that lie ready: row i starts at x[i]. Returns the NaN columns.
 template <class In, class Out>
 std::int64_t window_columns(const ColumnJob& job, const In* const* x, std::int64_t columns,
@@ -41,6 +44,7 @@ std::int64_t window_columns(const ColumnJob& job, const In* const* x, std::int64
         static_cast<std::size_t>(std::min<std::int64_t>(kLanes, columns - column));
     for (int i = 0; i < rows; ++i) {
       const In* from = x[i] + column;
+      fetch_ahead(from, kFetchAhead);
       const auto value = count == kLanes ? load(from) : load_first(from, count);
       hn::Store(finite_or_infinity<C>(value), tag, values + i * kLanes);
     }

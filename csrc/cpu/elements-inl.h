@@ -110,6 +110,14 @@ HWY_INLINE void store(Vector<float> x, Float16* elements) {
   store_16(hn::Or(half, sign), elements);
 }
 
+/// Asks for the element `ahead` after `element`, which may lie beyond the end of the row.
+template <class T>
+HWY_INLINE void fetch_ahead(const T* element, std::size_t ahead) {
+  __builtin_prefetch(
+      reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(element) + ahead * sizeof(T)),
+      0, 3);
+}
+
 /// The first `count` elements, then zeros. 0 < count <= lanes.
 template <class T>
 HWY_INLINE Vector<Compute<T>> load_first(const T* elements, std::size_t count) {

@@ -22,7 +22,10 @@ template <class T, class Step>
 HWY_INLINE void for_each_vector(const T* row, std::size_t columns, const Step& step) {
   constexpr std::size_t kLanes = lane_count<Compute<T>>();
   std::size_t at = 0;
-  for (; at + kLanes <= columns; at += kLanes) step(load(row + at), at);
+  for (; at + kLanes <= columns; at += kLanes) {
+    fetch_ahead(row + at, columns);  // the next block of this row
+    step(load(row + at), at);
+  }
   if (at < columns) step(load_first(row + at, columns - at), at);
 }
 

@@ -2,6 +2,7 @@
 #include "csrc/cpu/pairwise_distances.hpp"
 
 #include <algorithm>
+#include <byzccl/aggregate.hpp>
 #include <byzccl/rules/grid.hpp>
 #include <vector>
 
@@ -38,8 +39,12 @@ HWY_EXPORT(name_of_target);
 // Bytes of tile sums that are kept before they are added in order.
 constexpr std::int64_t kBatchBytes = std::int64_t{4} << 20;
 
-// Elements of a strip: enough to hide what it costs to begin one.
-constexpr std::int64_t kStripElements = std::int64_t{1} << 17;
+// Tiles of a strip: large strips hide what it costs to begin one, small ones even out the threads.
+std::int64_t strip_tiles(std::int64_t tile_elements, std::int64_t tiles) {
+  const std::int64_t share = tiles * tile_elements / (8 * threads());
+  const std::int64_t elements = std::clamp(share, std::int64_t{1} << 16, std::int64_t{1} << 20);
+  return std::max<std::int64_t>(1, elements / tile_elements);
+}
 
 }  // namespace
 
@@ -50,7 +55,7 @@ void pairwise_distances(const Rows& rows, std::int64_t tile, std::span<const std
   std::fill_n(total, pairs, 0.0);
   if (pairs == 0 || ends.empty() || ends.back() == 0) return;
   const std::int64_t tiles = ends.back();
-  const std::int64_t strip = std::max<std::int64_t>(1, kStripElements / (tile * n));
+  const std::int64_t strip = strip_tiles(tile * n, tiles);
   const std::int64_t batch = std::max<std::int64_t>(kBatchBytes / (8 * pairs * strip), 16) * strip;
   std::vector<double> sums(static_cast<std::size_t>(std::min(batch, tiles) * pairs));
   std::vector<double> shard(static_cast<std::size_t>(pairs), 0.0);

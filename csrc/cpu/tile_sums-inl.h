@@ -32,6 +32,14 @@ inline constexpr std::size_t kGroup = 3;
 inline constexpr std::size_t kGroup = 4;
 #endif
 
+// Rows that are about to be needed. They are fetched while a pair of groups is summed, so that
+// reading memory and computing overlap.
+struct Ahead {
+  const char* rows[kGroup] = {};  ///< from the first column of the next block
+  std::size_t count = 0;
+  std::size_t column_bytes = 0;
+};
+
 // Most terms that one lane adds up in float32.
 inline constexpr std::size_t kRun = 256;
 
@@ -39,7 +47,7 @@ inline constexpr std::size_t kRun = 256;
 /// `columns`, a multiple of the lanes. kSame: a and b are the same group, and only i < j is summed.
 template <class C, bool kSame>
 HWY_NOINLINE void add_group_pair(const C* const* a, const C* const* b, std::size_t columns,
-                                 bool first, C* HWY_RESTRICT sums) {
+                                 bool first, const Ahead& ahead, C* HWY_RESTRICT sums) {
   const Lanes<C> tag;
   constexpr std::size_t kLanes = lane_count<C>();
   Vector<C> sum[kGroup][kGroup];
@@ -52,6 +60,9 @@ HWY_NOINLINE void add_group_pair(const C* const* a, const C* const* b, std::size
   const C* y[kGroup];
   for (std::size_t i = 0; i < kGroup; ++i) x[i] = a[i], y[i] = b[i];
   for (std::size_t column = 0; column < columns; column += kLanes) {
+    for (std::size_t k = 0; k < ahead.count; ++k) {
+      __builtin_prefetch(ahead.rows[k] + column * ahead.column_bytes, 0, 3);
+    }
     Vector<C> right[kGroup];
     for (std::size_t j = 0; j < kGroup; ++j) right[j] = hn::LoadU(tag, y[j] + column);
     for (std::size_t i = 0; i < kGroup; ++i) {
@@ -155,13 +166,28 @@ class StripSums {
       rows_[i] = widen_row(row, columns, widened_.get() + i * block_);
     }
     for (std::size_t i = n_; i < rows_.size(); ++i) rows_[i] = rows_[n_ - 1];
+    std::size_t call = 0;
     for (std::size_t i = 0; i < groups_; ++i) {
       const C* const* a = rows_.data() + i * kGroup;
-      add_group_pair<C, true>(a, a, whole, first, sums_of(i, i));
+      add_group_pair<C, true>(a, a, whole, first, ahead(column + columns, call++), sums_of(i, i));
       for (std::size_t j = i + 1; j < groups_; ++j) {
-        add_group_pair<C, false>(a, rows_.data() + j * kGroup, whole, first, sums_of(i, j));
+        add_group_pair<C, false>(a, rows_.data() + j * kGroup, whole, first,
+                                 ahead(column + columns, call++), sums_of(i, j));
       }
     }
+  }
+
+  /// What call number `call` of a block fetches: the calls share the rows evenly.
+  Ahead ahead(std::int64_t column, std::size_t call) const {
+    Ahead next;
+    next.column_bytes = sizeof(T);
+    if (column + static_cast<std::int64_t>(block_) > strip_.columns) return next;
+    const std::size_t calls = groups_ * (groups_ + 1) / 2;
+    for (std::size_t i = call * n_ / calls; i < (call + 1) * n_ / calls; ++i) {
+      next.rows[next.count++] =
+          static_cast<const char*>(strip_.x[i]) + (strip_.first_column + column) * sizeof(T);
+    }
+    return next;
   }
 
   static const C* widen_row(const T* row, std::size_t columns, C* to) {
