@@ -20,7 +20,18 @@ using collective::Operation;
 class Pending::State {
  public:
   explicit State(std::shared_future<Report> future) : future_(std::move(future)) {}
-  const Report& get() const { return future_.get(); }
+  /// Each call throws an error object of its own: who catches it shares nothing with the worker.
+  const Report& get() const {
+    try {
+      return future_.get();
+    } catch (const InvalidArgument& error) {
+      throw InvalidArgument(error.what());
+    } catch (const MismatchError& error) {
+      throw MismatchError(error.what());
+    } catch (const TransportError& error) {
+      throw TransportError(error.what(), error.suspects());
+    }
+  }
   bool done() const {
     return future_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   }
