@@ -20,7 +20,7 @@ PARALLEL_TESTS := local_transport_test collective_test exchange_test fault_test 
 NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 stage = @printf '\n=== %s  [%d s]\n' '$(1)' $$(($$(date +%s) - $(BYZCCL_START)))
 
-.PHONY: help demo test setup build ctest pytest lint lint-quick sanitize asan tsan bench gpu-suite clean
+.PHONY: help demo test setup build package ctest pytest lint lint-quick sanitize asan tsan bench gpu-suite clean
 
 help:
 	@echo 'make demo       train with Byzantine workers, with and without byzccl; ARGS="--help" for more'
@@ -33,7 +33,7 @@ help:
 	@echo 'make clean      remove build folders and demo-out/'
 	@echo 'make setup      only install what all of them need (they do it by themselves)'
 
-demo: build
+demo: package
 	$(call stage,Demo)
 	@$(BIN)/python -m byzccl demo $(ARGS)
 
@@ -48,6 +48,12 @@ build: setup
 	$(call stage,Build)
 	@$(CONFIGURE) --preset default
 	@$(BIN)/cmake --build build
+
+# What Python needs, without the C++ tests.
+package: setup
+	$(call stage,Build)
+	@$(CONFIGURE) --preset default
+	@$(BIN)/cmake --build build --target byzccl_python
 
 ctest: build
 	$(call stage,C++ tests)
