@@ -17,7 +17,7 @@ struct ColumnJob {
   std::vector<const void*> x;  ///< the rows, where they are vectors as they are
   std::span<const Mix> mixes;  ///< else how the rows are formed
   int size = 0;                ///< values that the network sorts; those above window.rows are +inf
-  std::vector<Comparator> network;  ///< for sizes that have no compiled one
+  std::vector<Comparator> network;  ///< for sizes above 16
   void* out = nullptr;
 };
 

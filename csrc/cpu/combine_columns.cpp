@@ -104,11 +104,11 @@ HWY_EXPORT(column_range);
 // Columns that a thread takes at a time.
 constexpr std::int64_t kItemColumns = 8192;
 
-// Sizes whose network runs in registers; above the last one there is no padding.
-constexpr int kSizes[] = {4, 8, 16, 24, 32, 48, 64};
+// Sizes that columns are filled up to; larger ones stay as they are.
+constexpr int kNetworkSizes[] = {4, 8, 16, 24, 32, 48, 64};
 
 int padded(int rows) {
-  for (const int size : kSizes) {
+  for (const int size : kNetworkSizes) {
     if (rows <= size) return size;
   }
   return rows;
@@ -129,7 +129,7 @@ std::int64_t combine_columns(const Rows& rows, std::span<const Mix> mixes, const
     job.mixes = mixes;
   }
   job.size = padded(window.rows);
-  if (job.size > kSizes[std::size(kSizes) - 1]) {
+  if (job.size > 16) {
     visit_network(job.size, [&](int low, int high) {
       job.network.push_back({static_cast<std::uint8_t>(low), static_cast<std::uint8_t>(high)});
     });

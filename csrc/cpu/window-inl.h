@@ -56,27 +56,35 @@ void sort_listed(std::span<const Comparator> network, C* values) {
   }
 }
 
-/// Sorts values [size, lanes]. The list serves sizes above 64.
+// Largest network that is compiled as straight code: where it would only spill registers, the list
+// is as good and the compiler, under sanitizers above all, has much less to do.
+template <class C>
+constexpr int largest_fixed() {
+#if HWY_MAX_BYTES >= 64
+  return sizeof(C) == 4 ? 64 : 16;
+#elif HWY_MAX_BYTES == 32
+  return sizeof(C) == 4 ? 32 : 16;
+#else
+  return 16;
+#endif
+}
+
+/// Sorts values [size, lanes]: a size of kNetworkSizes, or any above the last of them. `network`
+/// serves sizes above 16.
 template <class C>
 HWY_INLINE void sort_values(int size, std::span<const Comparator> network, C* values) {
-  switch (size) {
-    case 4:
-      return sort_fixed<C, 4>(values);
-    case 8:
-      return sort_fixed<C, 8>(values);
-    case 16:
-      return sort_fixed<C, 16>(values);
-    case 24:
-      return sort_fixed<C, 24>(values);
-    case 32:
-      return sort_fixed<C, 32>(values);
-    case 48:
-      return sort_fixed<C, 48>(values);
-    case 64:
-      return sort_fixed<C, 64>(values);
-    default:
-      return sort_listed<C>(network, values);
+  if (size == 4) return sort_fixed<C, 4>(values);
+  if (size == 8) return sort_fixed<C, 8>(values);
+  if (size == 16) return sort_fixed<C, 16>(values);
+  if constexpr (largest_fixed<C>() >= 32) {
+    if (size == 24) return sort_fixed<C, 24>(values);
+    if (size == 32) return sort_fixed<C, 32>(values);
   }
+  if constexpr (largest_fixed<C>() >= 64) {
+    if (size == 48) return sort_fixed<C, 48>(values);
+    if (size == 64) return sort_fixed<C, 64>(values);
+  }
+  sort_listed<C>(network, values);
 }
 
 template <class C>
