@@ -11,7 +11,6 @@
 #include <limits>
 #include <vector>
 
-#include "csrc/cpu/sorting_network.hpp"
 #include "support/catch.hpp"
 #include "support/stack.hpp"
 
@@ -106,21 +105,6 @@ std::vector<Row> awkward_stack(int n, std::int64_t d, DType dtype) {
   return test::make_stack(n, d, dtype, [&](int, std::int64_t) { return awkward(random); }, 1);
 }
 
-TEST_CASE("every network sorts every column of zeros and ones") {
-  for (int n = 1; n <= 16; ++n) {
-    for (unsigned bits = 0; bits < 1u << n; ++bits) {
-      unsigned sorted = bits;
-      cpu::visit_network(n, [&](int low, int high) {
-        if ((sorted >> low & 1u) > (sorted >> high & 1u)) sorted ^= 1u << low | 1u << high;
-      });
-      // Zeros first: the ones fill the upper places.
-      const int ones = __builtin_popcount(bits);
-      if (sorted != (((1u << ones) - 1) << (n - ones))) FAIL("n = " << n << ", bits = " << bits);
-    }
-  }
-  SUCCEED();
-}
-
 TEST_CASE("windows have the bits of the definition for every number of rows") {
   for (int n = 1; n <= 70; ++n) {
     check_windows(awkward_stack(n, 37, DType::kFloat32), 37, DType::kFloat32);
@@ -145,19 +129,6 @@ TEST_CASE("windows have the bits of the definition for every dtype and tail") {
       }
     }
   }
-}
-
-TEST_CASE("worked windows") {
-  const float plateau[] = {0, 0, 5, 5, 5};
-  CHECK(rules::window_mean({WindowKind::kNearestMedian, 5, 1, 4}, plateau) == 3.75f);
-  const float four[] = {1, 2, 3, 10};
-  CHECK(rules::window_mean({WindowKind::kMedian, 4, 1, 0}, four) == 2.5f);
-  CHECK(rules::window_mean({WindowKind::kTrimmed, 4, 1, 0}, four) == 2.5f);
-  CHECK(rules::window_mean({WindowKind::kNearestMedian, 4, 1, 3}, four) == 2.0f);
-  const float hole[] = {1, 2, 3, std::numeric_limits<float>::infinity()};
-  CHECK(rules::window_mean({WindowKind::kMedian, 4, 1, 0}, hole) == 2.5f);
-  CHECK(rules::window_mean({WindowKind::kTrimmed, 4, 1, 0}, hole) == 2.5f);
-  CHECK(rules::window_mean({WindowKind::kNearestMedian, 4, 1, 3}, hole) == 2.0f);
 }
 
 TEST_CASE("rows picked by W are the rows themselves") {

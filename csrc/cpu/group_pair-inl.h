@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// The squared differences between two groups of rows, summed in registers, for one instruction set.
+
+#if defined(BYZCCL_GROUP_PAIR_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BYZCCL_GROUP_PAIR_INL_H_
+#undef BYZCCL_GROUP_PAIR_INL_H_
+#else
+#define BYZCCL_GROUP_PAIR_INL_H_
+#endif
+
+#include <cstddef>
+
+#include "csrc/cpu/elements-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace byzccl::cpu::HWY_NAMESPACE {
+
+// Rows of a group: kGroup^2 sums and 2 kGroup rows fit the registers.
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_EMU128 || \
+    HWY_TARGET == HWY_SCALAR
+inline constexpr std::size_t kGroup = 3;
+#else
+inline constexpr std::size_t kGroup = 4;
+#endif
+
+// Rows that are about to be needed. They are fetched while a pair of groups is summed, so that
+// reading memory and computing overlap.
+struct Ahead {
+  const char* rows[kGroup] = {};  ///< from the first column of the next block
+  std::size_t count = 0;
+  std::size_t column_bytes = 0;
+};
+
+/// sums [kGroup, kGroup, lanes] (+)= the squared differences of every row a with every row b, over
+/// `columns`, a multiple of the lanes. kSame: a and b are the same group, and only i < j is summed.
+template <class C, bool kSame>
+HWY_NOINLINE void add_group_pair(const C* const* a, const C* const* b, std::size_t columns,
+                                 bool first, const Ahead& ahead, C* HWY_RESTRICT sums) {
+  const Lanes<C> tag;
+  constexpr std::size_t kLanes = lane_count<C>();
+  Vector<C> sum[kGroup][kGroup];
+  for (std::size_t i = 0; i < kGroup; ++i) {
+    for (std::size_t j = kSame ? i + 1 : 0; j < kGroup; ++j) {
+      sum[i][j] = first ? hn::Zero(tag) : hn::Load(tag, sums + (i * kGroup + j) * kLanes);
+    }
+  }
+  const C* x[kGroup];
+  const C* y[kGroup];
+  for (std::size_t i = 0; i < kGroup; ++i) x[i] = a[i], y[i] = b[i];
+  for (std::size_t column = 0; column < columns; column += kLanes) {
+    for (std::size_t k = 0; k < ahead.count; ++k) {
+      __builtin_prefetch(ahead.rows[k] + column * ahead.column_bytes, 0, 3);
+    }
+    Vector<C> right[kGroup];
+    for (std::size_t j = 0; j < kGroup; ++j) right[j] = hn::LoadU(tag, y[j] + column);
+    for (std::size_t i = 0; i < kGroup; ++i) {
+      const Vector<C> left = kSame ? right[i] : hn::LoadU(tag, x[i] + column);
+      for (std::size_t j = kSame ? i + 1 : 0; j < kGroup; ++j) {
+        const Vector<C> difference = hn::Sub(left, right[j]);
+        sum[i][j] = hn::MulAdd(difference, difference, sum[i][j]);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < kGroup; ++i) {
+    for (std::size_t j = kSame ? i + 1 : 0; j < kGroup; ++j) {
+      hn::Store(sum[i][j], tag, sums + (i * kGroup + j) * kLanes);
+    }
+  }
+}
+
+HWY_INLINE double sum_of_lanes(const float* sums) {
+#if HWY_TARGET == HWY_SCALAR
+  return *sums;
+#else
+  const Lanes<float> tag;
+  const hn::Half<Lanes<float> > half;
+  const Lanes<double> wide;
+  const auto v = hn::Load(tag, sums);
+  const auto low = hn::PromoteTo(wide, hn::LowerHalf(half, v));
+  const auto high = hn::PromoteTo(wide, hn::UpperHalf(half, v));
+  return hn::GetLane(hn::SumOfLanes(wide, hn::Add(low, high)));
+#endif
+}
+HWY_INLINE double sum_of_lanes(const double* sums) {
+  const Lanes<double> tag;
+  return hn::GetLane(hn::SumOfLanes(tag, hn::Load(tag, sums)));
+}
+
+}  // namespace byzccl::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
