@@ -5,6 +5,7 @@
 #include <exception>
 #include <thread>
 #include <utility>
+
 namespace byzccl::collective {
 namespace {
 
@@ -15,9 +16,10 @@ using Kind = Sighting::Kind;
 std::string sighting_key(int rank) { return concat("byzccl/sighting/", rank); }
 const std::string kVerdictKey = "byzccl/verdict";
 
-/// How long to read what the others saw.
+/// How long to read what the others saw. Only used up where two or more ranks are silent: then a
+/// victim on a busy machine must get to write, or it is named with the culprit.
 milliseconds grace(milliseconds timeout) {
-  return std::max(milliseconds(50), std::min(timeout / 4, milliseconds(1000)));
+  return std::clamp(timeout, milliseconds(250), milliseconds(5000));
 }
 
 constexpr milliseconds kBoardPause{5};

@@ -30,7 +30,7 @@ constexpr int kRanks = 5;
 constexpr int kCulprit = 3;
 constexpr std::int64_t kColumns = 5 * 1024;
 constexpr milliseconds kTimeout{600};
-constexpr milliseconds kGrace = kTimeout / 4;
+constexpr milliseconds kGrace = kTimeout;
 /// A loaded machine may be late by this much; a second timeout would show.
 constexpr milliseconds kSlack{500};
 
