@@ -11,6 +11,8 @@
 #include <numbers>
 #include <type_traits>
 
+#include "csrc/cpu/float_mode.hpp"
+
 namespace byzccl {
 namespace {
 
@@ -190,6 +192,7 @@ void craft(const Attack& attack, std::span<const void* const> honest, std::int64
   BYZCCL_CHECK(attack.sigma.value_or(0) >= 0,
                "gaussian needs sigma >= 0, got sigma = ", *attack.sigma);
   if (attack.kind == AttackKind::kAlie && !attack.z) alie_z(context.n, context.f);
+  const cpu::FloatMode mode;
   with_dtype(dtype, [&](auto type) {
     craft_as<typename decltype(type)::type>(attack, honest, d, context, out);
   });

@@ -41,7 +41,8 @@ class Steps {
   /// total [pairs] += the sum of shards [count, pairs], shards added in ascending order first.
   virtual void add_shards(const double* shards, int count, int n, double* total) = 0;
 
-  /// D [n, n] from its pairs: symmetric, zero diagonal, what is not finite becomes +inf.
+  /// D [n, n] from its pairs: symmetric, zero diagonal, what is not finite, or
+  /// below 0 as no sum of squares is, becomes +inf.
   virtual void spread(const double* pairs, int n, double* distances) = 0;
 
   /// Decides. `distances` is not read unless the plan needs it. Not called when plan.rows is 0.

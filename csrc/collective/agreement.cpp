@@ -114,7 +114,7 @@ Agreement agree(Mail& mail, std::vector<Header>& headers, std::exception_ptr ref
     all_refused = all_refused && header.refused != 0;
     if (header.refused != 0) refusals += concat("rank ", r, " refused: ", header.reason, "\n");
   }
-  Agreement agreement{.next_step = step + 1, .error = nullptr};
+  Agreement agreement{.next_step = std::min(step + 1, kMaxStep), .error = nullptr};
   std::string differences = find_differences(headers);
   if (differences.empty() && all_refused) {
     agreement.error = std::move(refusal);

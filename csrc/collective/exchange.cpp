@@ -33,6 +33,10 @@ Exchange::Exchange(const Tools& tools, const Call& call, const Plan& plan)
 }
 
 void Exchange::join() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    unmeasured_.clear();
+  }
   if (measured_.valid()) measured_.wait();
 }
 
@@ -63,13 +67,33 @@ void Exchange::add(const Bucket& bucket) {
   held.combined.reset();
 }
 
-/// One after the other, beside the worker, so that the next add's messages travel meanwhile.
+/// One after the other, beside the worker, so that the next add's messages travel meanwhile. One
+/// thread takes what is there and ends: a slow measurement must not pile up threads.
 void Exchange::measure_later(Held& held) {
-  measured_ = std::async(std::launch::async, [this, &held, before = std::move(measured_)] {
-                if (before.valid()) before.get();
-                const Timed timed(tools_.phases.distances);
-                measure(held);
-              }).share();
+  {
+    const std::lock_guard lock(mutex_);
+    unmeasured_.push_back(&held);
+    if (measuring_) return;
+    measuring_ = true;
+  }
+  if (measured_.valid()) measured_.get();
+  measured_ = std::async(std::launch::async, [this] { measure_all(); });
+}
+
+void Exchange::measure_all() {
+  while (Held* const held = next_unmeasured()) {
+    const Timed timed(tools_.phases.distances);
+    measure(*held);
+  }
+}
+
+Exchange::Held* Exchange::next_unmeasured() {
+  const std::lock_guard lock(mutex_);
+  measuring_ = !unmeasured_.empty();
+  if (!measuring_) return nullptr;
+  Held* const held = unmeasured_.front();
+  unmeasured_.pop_front();
+  return held;
 }
 
 void Exchange::finish() {

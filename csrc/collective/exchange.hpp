@@ -10,6 +10,7 @@
 #include <deque>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "csrc/collective/call.hpp"
@@ -91,6 +92,8 @@ class Exchange {
 
  private:
   void measure_later(Held& held);
+  void measure_all();
+  Held* next_unmeasured();
   void decide();
   void add_nan_columns();
 
@@ -100,7 +103,10 @@ class Exchange {
   std::shared_ptr<void> decision_memory_;
   rules::Decision decision_;
   std::vector<std::int64_t> nan_columns_;  // [n] by the rank that combined them
-  std::shared_future<void> measured_;      // all adds so far
+  std::mutex mutex_;
+  std::deque<Held*> unmeasured_;
+  bool measuring_ = false;      // a thread is at it; stays so if it failed
+  std::future<void> measured_;  // what the last such thread came to
 };
 
 std::unique_ptr<Exchange> make_sharded(const Tools& tools, const Call& call, const Plan& plan);

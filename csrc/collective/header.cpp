@@ -15,9 +15,6 @@ bool is_text(const char (&text)[size]) {
          std::all_of(std::begin(text), end, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-/// Steps stay far from where adding one would overflow.
-constexpr std::int64_t kMaxStep = std::int64_t{1} << 53;
-
 }  // namespace
 
 std::string find_fault(const Header& header, int peer) {

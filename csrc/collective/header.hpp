@@ -18,6 +18,9 @@ enum class Message : std::uint8_t { kAdd, kFinish };
 inline constexpr std::uint32_t kMagic = 0x4c43425au;  // "ZBCL" in memory
 inline constexpr std::uint32_t kVersion = 1;
 
+/// Steps stay far from where adding one would overflow.
+inline constexpr std::int64_t kMaxStep = std::int64_t{1} << 53;
+
 /// Fixed in size and layout, little-endian. Text is printable and ends with a zero.
 struct Header {
   std::uint32_t magic = kMagic;

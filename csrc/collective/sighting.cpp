@@ -38,7 +38,8 @@ constexpr std::size_t kMaxText = 4096;
 
 std::string to_text(const Sighting& sighting) {
   return concat(kKindLetters[static_cast<std::size_t>(sighting.kind)], sighting.peer, " ",
-                sighting.detail);
+                sighting.detail)
+      .substr(0, kMaxText);
 }
 
 std::optional<Sighting> parse_sighting(const std::string& text, int n) {
@@ -55,7 +56,7 @@ std::optional<Sighting> parse_sighting(const std::string& text, int n) {
 std::string to_text(const Verdict& verdict) {
   std::string text;
   for (const int suspect : verdict.suspects) text += concat(suspect, " ");
-  return text + "\n" + verdict.message;
+  return concat(text, "\n", verdict.message).substr(0, kMaxText);
 }
 
 std::optional<Verdict> parse_verdict(const std::string& text, int n) {

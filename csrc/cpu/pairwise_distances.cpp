@@ -6,6 +6,7 @@
 #include <byzccl/rules/grid.hpp>
 #include <vector>
 
+#include "csrc/cpu/float_mode.hpp"
 #include "csrc/cpu/loops.hpp"
 #include "csrc/cpu/strip.hpp"
 #include "csrc/cpu/targets.hpp"
@@ -41,7 +42,7 @@ constexpr std::int64_t kBatchBytes = std::int64_t{4} << 20;
 
 // Tiles of a strip: large strips hide what it costs to begin one, small ones even out the threads.
 std::int64_t strip_tiles(std::int64_t tile_elements, std::int64_t tiles) {
-  const std::int64_t share = tiles * tile_elements / (8 * threads());
+  const std::int64_t share = tiles * tile_elements / (std::int64_t{8} * threads());
   const std::int64_t elements = std::clamp(share, std::int64_t{1} << 16, std::int64_t{1} << 20);
   return std::max<std::int64_t>(1, elements / tile_elements);
 }
@@ -50,6 +51,7 @@ std::int64_t strip_tiles(std::int64_t tile_elements, std::int64_t tiles) {
 
 void pairwise_distances(const Rows& rows, std::int64_t tile, std::span<const std::int64_t> ends,
                         double* total) {
+  const FloatMode mode;
   const int n = static_cast<int>(rows.x.size());
   const std::int64_t pairs = rules::pair_count(n);
   std::fill_n(total, pairs, 0.0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <byzccl/aggregate.hpp>
 #include <byzccl/rules/grid.hpp>
 #include <byzccl/rules/select.hpp>
 #include <cmath>
@@ -23,6 +24,8 @@ constexpr std::align_val_t kAlignment{64};
 
 class CpuSteps final : public Steps {
  public:
+  CpuSteps() { threads(); }  // a BYZCCL_NUM_THREADS that is no number is told before work begins
+
   std::string_view kind() const override { return kind_; }
 
   std::shared_ptr<void> allocate(std::size_t bytes) override {
@@ -55,7 +58,8 @@ class CpuSteps final : public Steps {
       distances[i * n + i] = 0;
       for (int j = i + 1; j < n; ++j) {
         const double sum = pairs[rules::pair_index(i, j, n)];
-        const double distance = std::isfinite(sum) ? sum : std::numeric_limits<double>::infinity();
+        const double distance =
+            std::isfinite(sum) && sum >= 0 ? sum : std::numeric_limits<double>::infinity();
         distances[i * n + j] = distance;
         distances[j * n + i] = distance;
       }
