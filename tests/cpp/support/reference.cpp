@@ -2,124 +2,16 @@
 #include "support/reference.hpp"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
 
 #include "support/reference_columns.hpp"
-#include "support/reference_geometry.hpp"
+#include "support/reference_selection.hpp"
 
 namespace byzccl::testing {
-namespace {
-
-// The `count` rows of lowest value, ties to the lower index, ascending.
-std::vector<int> lowest(const std::vector<int>& rows, const std::vector<double>& value,
-                        std::size_t count, double& margin) {
-  std::vector<int> order = rows;
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return value[a] < value[b]; });
-  if (count < order.size()) {
-    margin = std::min(margin, relative_gap(value[order[count - 1]], value[order[count]]));
-  }
-  order.resize(count);
-  std::sort(order.begin(), order.end());
-  return order;
-}
-
-// Krum's scores over `rows`; the others keep +inf.
-std::vector<double> krum_scores(const Geometry& g, const std::vector<int>& rows, std::size_t q) {
-  std::vector<double> scores(g.broken.size(), kInfinity);
-  for (const int i : rows) {
-    std::vector<double> row;
-    for (const int j : rows) {
-      if (j != i) row.push_back(g.distances[i][j]);
-    }
-    std::sort(row.begin(), row.end());
-    scores[i] = std::accumulate(row.begin(), row.begin() + std::min(q, row.size()), 0.0);
-  }
-  return scores;
-}
-
-void weigh(Answer& answer, const Matrix& x, const std::vector<int>& rows,
-           const std::vector<double>& weights) {
-  answer.selected = rows;
-  for (std::size_t c = 0; c < x[0].size(); ++c) {
-    double sum = 0;
-    double magnitude = 0;
-    for (std::size_t k = 0; k < rows.size(); ++k) {
-      const double value = x[rows[k]][c];
-      sum += weights[k] * value;
-      if (std::isfinite(value)) magnitude = std::max(magnitude, std::fabs(value));
-    }
-    answer.out.push_back(sum);
-    answer.magnitude.push_back(magnitude);
-  }
-}
-
-void average(Answer& answer, const Matrix& x, const std::vector<int>& rows) {
-  if (rows.size() == 1) return weigh(answer, x, rows, {1});
-  weigh(answer, x, rows, std::vector<double>(rows.size(), 1));
-  for (double& value : answer.out) value /= static_cast<double>(rows.size());
-}
-
-void bulyan(Answer& answer, const Geometry& g, const Matrix& x) {
-  const int theta = g.n - 2 * g.f;
-  std::vector<int> left = g.unbroken();
-  std::vector<int> chosen;
-  for (int there = g.n; static_cast<int>(chosen.size()) < theta; --there) {
-    const std::size_t q = static_cast<std::size_t>(std::max(1, there - g.f - 2));
-    const int winner = lowest(left, krum_scores(g, left, q), 1, answer.margin)[0];
-    chosen.push_back(winner);
-    std::erase(left, winner);
-  }
-  columns(answer, x, chosen, 0, [&](const Column& sorted, double& margin) {
-    return nearest(sorted, middle(sorted), static_cast<std::size_t>(theta - 2 * g.f), margin);
-  });
-}
-
-// Weiszfeld with every distance taken from the data, not from D. Rows are taken relative to one of
-// those it starts from, so that a mix of equal rows lies exactly on them.
-void geometric_median(Answer& answer, const Geometry& g, const Matrix& x, std::int64_t iterations) {
-  const std::vector<int> rows = g.unbroken();
-  const std::size_t start = static_cast<std::size_t>(g.n - g.f);
-  std::vector<double> a(rows.size(), 0);
-  const std::vector<int> nearest_rows = lowest(rows, g.reach, start, answer.margin);
-  const std::vector<double>& origin = x[nearest_rows[0]];
-  for (const int i : nearest_rows) {
-    a[std::find(rows.begin(), rows.end(), i) - rows.begin()] = 1 / static_cast<double>(start);
-  }
-  for (std::int64_t step = 0; step < iterations; ++step) {
-    std::vector<double> centre(x[0].size(), 0);
-    for (std::size_t k = 0; k < rows.size(); ++k) {
-      for (std::size_t c = 0; c < centre.size(); ++c) {
-        centre[c] += a[k] * (x[rows[k]][c] - origin[c]);
-      }
-    }
-    std::vector<double> r;
-    for (const int i : rows) {
-      double sum = 0;
-      for (std::size_t c = 0; c < centre.size(); ++c) {
-        const double offset = x[i][c] - origin[c] - centre[c];
-        sum += offset * offset;
-      }
-      r.push_back(std::sqrt(sum));
-    }
-    std::vector<double> sorted = r;
-    std::sort(sorted.begin(), sorted.end());
-    const double rho = sorted[(sorted.size() - 1) / 2];
-    if (rho == 0) break;
-    for (std::size_t k = 0; k < rows.size(); ++k) a[k] = 1 / std::max(r[k], 1e-6 * rho);
-    const double total = std::accumulate(a.begin(), a.end(), 0.0);
-    for (double& weight : a) weight /= total;
-  }
-  std::vector<int> weighted;
-  std::vector<double> weights;
-  for (std::size_t k = 0; k < rows.size(); ++k) {
-    if (a[k] == 0) continue;
-    weighted.push_back(rows[k]);
-    weights.push_back(a[k]);
-  }
-  weigh(answer, x, weighted, weights);
-}
+namespace {}  // namespace
 
 double combinations(int n, int f) {
   double count = 1;
@@ -127,8 +19,62 @@ double combinations(int n, int f) {
   return count;
 }
 
-void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Matrix& x) {
+namespace {
+
+// Squared, as the distance pass sees them.
+std::vector<double> norms(const Matrix& x, DType dtype) {
+  std::vector<double> norms;
+  for (const auto& row : x) {
+    double sum = 0;
+    for (const double value : row) sum += value * value;
+    const double largest = dtype == DType::kFloat64 ? DBL_MAX : static_cast<double>(FLT_MAX);
+    norms.push_back(sum <= largest ? sum : kInfinity);
+  }
+  return norms;
+}
+
+void monna(Answer& answer, const Geometry& g, const Matrix& x, int own) {
+  if (std::isinf(g.reach[own])) {
+    answer.out.assign(x[0].size(), std::numeric_limits<double>::quiet_NaN());
+    answer.magnitude.assign(x[0].size(), 0);
+    answer.selected = std::vector<int>{};
+    return;
+  }
+  std::vector<int> others = g.unbroken();
+  std::erase(others, own);
+  std::vector<int> rows =
+      lowest(others, g.distances[own], static_cast<std::size_t>(g.n - g.f - 1), answer.margin);
+  rows.push_back(own);
+  std::sort(rows.begin(), rows.end());
+  average(answer, x, rows);
+}
+
+// The one farthest from the mean leaves, by the row sums of D.
+void faba(Answer& answer, const Geometry& g, const Matrix& x) {
+  std::vector<int> left = g.unbroken();
+  while (static_cast<int>(left.size()) > g.n - g.f) {
+    int farthest = -1;
+    double most = -1;
+    std::vector<double> sums;
+    for (const int i : left) {
+      double sum = 0;
+      for (const int j : left) sum += g.distances[i][j];
+      sums.push_back(sum);
+      if (sum >= most) {
+        most = sum;
+        farthest = i;
+      }
+    }
+    for (const double sum : sums) answer.margin = std::min(answer.margin, relative_gap(sum, most));
+    std::erase(left, farthest);
+  }
+  average(answer, x, left);
+}
+
+void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Matrix& x,
+                   DType dtype, int own) {
   const std::vector<int> rows = g.unbroken();
+  const std::size_t kept = static_cast<std::size_t>(g.n - g.f);
   const std::int64_t q = rule.neighbors.value_or(g.n - g.f - 2);
   switch (rule.kind) {
     case RuleKind::kKrum:
@@ -145,6 +91,18 @@ void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Ma
     }
     case RuleKind::kBulyan:
       return bulyan(answer, g, x);
+    case RuleKind::kMultiBulyan:
+      return multi_bulyan(answer, g, x);
+    case RuleKind::kCge:
+      return average(answer, x, lowest(rows, norms(x, dtype), kept, answer.margin));
+    case RuleKind::kMonna:
+      return monna(answer, g, x, own);
+    case RuleKind::kSmea:
+      return smea(answer, g, x);
+    case RuleKind::kCaf:
+      return caf(answer, g, x);
+    case RuleKind::kFaba:
+      return faba(answer, g, x);
     case RuleKind::kGeometricMedian:
       return geometric_median(answer, g, x, rule.iterations.value_or(32));
     case RuleKind::kGuardedMean: {
@@ -170,7 +128,7 @@ std::vector<int> all_rows(int n) {
 
 }  // namespace
 
-Answer reference(const Rule& rule, const Matrix& x, DType dtype) {
+Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own) {
   const int n = static_cast<int>(x.size());
   const int f = static_cast<int>(rule.f.value_or((n - 1) / 2));
   Answer answer;
@@ -186,6 +144,20 @@ Answer reference(const Rule& rule, const Matrix& x, DType dtype) {
   if (rule.kind == RuleKind::kTrimmedMean) {
     columns(answer, x, all_rows(n), f, [&](const Column& sorted, double&) {
       return Column(sorted.begin() + f, sorted.end() - f);
+    });
+    return answer;
+  }
+  const std::size_t kept = static_cast<std::size_t>(n - f);
+  if (rule.kind == RuleKind::kMeamed) {
+    columns(answer, x, all_rows(n), f, [&](const Column& sorted, double& margin) {
+      return nearest(sorted, middle(sorted), kept, margin);
+    });
+    return answer;
+  }
+  if (rule.kind == RuleKind::kPhocas) {
+    columns(answer, x, all_rows(n), f, [&](const Column& sorted, double& margin) {
+      const double sum = std::accumulate(sorted.begin() + f, sorted.end() - f, 0.0);
+      return nearest(sorted, sum / (n - 2 * f), kept, margin);
     });
     return answer;
   }
@@ -208,7 +180,7 @@ Answer reference(const Rule& rule, const Matrix& x, DType dtype) {
   if (n == 1) {
     average(answer, x, {0});
   } else {
-    distance_rule(answer, rule, g, x);
+    distance_rule(answer, rule, g, x, dtype, own);
   }
   return answer;
 }
