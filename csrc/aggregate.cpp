@@ -37,22 +37,28 @@ class Stopwatch {
 };
 
 // All shards of one add: what Steps::pairwise_distances and add_shards give shard by shard.
-std::vector<double> add_distances(const Rows& rows) {
-  const int n = static_cast<int>(rows.x.size());
+std::vector<double> add_distances(const Plan& plan, const Rows& rows) {
+  const int n = plan.n;
   const rules::Grid grid = rules::grid(rows.columns, n);
+  std::vector<const void*> points(rows.x.begin(), rows.x.end());
+  points.resize(static_cast<std::size_t>(plan.lines), nullptr);
   std::vector<std::int64_t> ends;
   for (int k = 1; k <= n; ++k) ends.push_back(grid.first_tile(k));
-  std::vector<double> pairs(static_cast<std::size_t>(rules::pair_count(n)));
-  cpu::pairwise_distances(rows, grid.tile, ends, pairs.data());
+  std::vector<double> pairs(static_cast<std::size_t>(rules::pair_count(plan.lines)));
+  cpu::pairwise_distances({points, rows.columns, rows.dtype}, grid.tile, ends, pairs.data());
   return pairs;
 }
 
 }  // namespace
 
 Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, const Rule& rule,
-               void* out) {
-  const Plan plan = byzccl::plan(rule, static_cast<int>(x.size()), dtype);
+               void* out, const Caller& caller) {
+  Plan plan = byzccl::plan(rule, static_cast<int>(x.size()), dtype);
   check(x, d);
+  BYZCCL_CHECK(!plan.needs_own || (caller.own >= 0 && caller.own < plan.n), to_text(rule),
+               " needs the caller's own vector, 0 <= own < n, got own = ", caller.own,
+               ", n = ", plan.n);
+  plan.own = caller.own;
   const Rows rows{x, d, dtype};
   const auto steps = make_cpu_steps();
   std::vector<double> memory(rules::decision_bytes(plan) / sizeof(double) + 1);
@@ -64,9 +70,9 @@ Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, cons
   Stopwatch stopwatch;
   std::vector<double> distances;
   if (plan.needs_distances) {
-    const std::vector<double> pairs = add_distances(rows);
-    distances.resize(x.size() * x.size());
-    steps->spread(pairs.data(), plan.n, distances.data());
+    const std::vector<double> pairs = add_distances(plan, rows);
+    distances.resize(static_cast<std::size_t>(plan.lines) * x.size());
+    steps->spread(pairs.data(), plan.lines, plan.n, distances.data());
     report.phases.push_back({"distances", stopwatch.lap()});
   }
   if (plan.rows > 0) {
@@ -82,9 +88,9 @@ Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, cons
 }
 
 void aggregate(std::span<const void* const> x, std::int64_t d, DType dtype, const Rule& rule,
-               void* out) {
+               void* out, const Caller& caller) {
   BYZCCL_CHECK(out != nullptr || d == 0, "aggregate got a null pointer for the output, d = ", d);
-  explain(x, d, dtype, rule, out);
+  explain(x, d, dtype, rule, out, caller);
 }
 
 }  // namespace byzccl

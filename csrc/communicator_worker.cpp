@@ -142,6 +142,8 @@ void Worker::agree(const Task& task) {
     BYZCCL_CHECK(job.call.rule_text.size() < sizeof(mine.rule), "a rule's text has at most ",
                  sizeof(mine.rule) - 1, " characters, this one has ", job.call.rule_text.size());
     if (!job.exchange) plan = byzccl::plan(job.call.rule, mail_.size(), task.bucket.dtype);
+    BYZCCL_CHECK(!plan.needs_own, job.call.rule_text,
+                 " gives every rank another result: it is for aggregate() alone");
   } catch (const InvalidArgument& error) {
     refusal = std::current_exception();
     reason = error.what();

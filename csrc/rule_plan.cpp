@@ -11,14 +11,23 @@
 namespace byzccl {
 namespace {
 
+/// Whether C(n, f) <= most, for 2 f <= n.
+bool sets_fit(int n, std::int64_t f, std::int64_t most) {
+  std::int64_t sets = 1;
+  // Each product is a binomial times k; C(256, 128) is never reached, as `most` ends the loop.
+  for (std::int64_t k = 1; k <= f && sets <= most; ++k) sets = sets * (n - f + k) / k;
+  return sets <= most;
+}
+
 /// f of the rule, or floor((n - 1) / 2), once the rule's bound on n holds.
 int tolerated(const Rule& rule, const RuleInfo& row, int n) {
   if (row.parameters.empty()) return 0;
   const std::int64_t f = rule.f.value_or((n - 1) / 2);
   const Bound& bound = bound_of(row);
   // f <= n first: it keeps the product small.
-  BYZCCL_CHECK(f <= n && n >= bound.per_f * f + bound.extra, row.name, " needs ", bound.text,
-               ", got n = ", n, ", f = ", f);
+  BYZCCL_CHECK(f <= n && n >= bound.per_f * f + bound.extra &&
+                   (bound.most_sets == 0 || sets_fit(n, f, bound.most_sets)),
+               row.name, " needs ", bound.text, ", got n = ", n, ", f = ", f);
   return static_cast<int>(f);
 }
 
@@ -31,6 +40,19 @@ int resolve(const RuleInfo& row, std::string_view name, std::optional<std::int64
                  name, " = ", *given, ", n = ", plan.n, ", f = ", plan.f);
   }
   return static_cast<int>(*given);
+}
+
+WindowKind window_of(RuleKind kind) {
+  switch (kind) {
+    case RuleKind::kMeamed:
+      return WindowKind::kNearestMedian;
+    case RuleKind::kPhocas:
+      return WindowKind::kNearestTrimmed;
+    case RuleKind::kTrimmedMean:
+      return WindowKind::kTrimmed;
+    default:
+      return WindowKind::kMedian;
+  }
 }
 
 }  // namespace
@@ -47,6 +69,7 @@ Plan plan(const Rule& rule, int n, DType dtype) {
   plan.infinite_above = dtype == DType::kFloat64 ? DBL_MAX / 8 : static_cast<double>(FLT_MAX) / 8;
   plan.needs_distances = true;
   plan.rows = 1;
+  plan.lines = n;
   const int f = plan.f;
   switch (rule.kind) {
     case RuleKind::kMean:
@@ -58,8 +81,19 @@ Plan plan(const Rule& rule, int n, DType dtype) {
       plan.q = resolve(row, "neighbors", rule.neighbors, n - f - 2, n - f - 1, plan);
       plan.m = rule.kind == RuleKind::kKrum ? 1 : resolve(row, "m", rule.m, n - f - 2, n - f, plan);
       break;
+    case RuleKind::kMonna:
+      plan.needs_own = true;
+      [[fallthrough]];
     case RuleKind::kMda:
+    case RuleKind::kSmea:
+    case RuleKind::kFaba:
       plan.m = n - f;
+      break;
+    case RuleKind::kCge:
+      plan.m = n - f;
+      plan.lines = n + 1;
+      break;
+    case RuleKind::kCaf:
       break;
     case RuleKind::kBulyan:
       plan.rows = n - 2 * f;
@@ -67,6 +101,12 @@ Plan plan(const Rule& rule, int n, DType dtype) {
       // Only unbroken rows are selected, and those are finite: whatever f is here, no column is
       // NaN.
       plan.window = {WindowKind::kNearestMedian, plan.rows, f, std::max(1, plan.rows - 2 * f)};
+      break;
+    case RuleKind::kMultiBulyan:
+      plan.q = n - f - 2;
+      plan.rows = n - 2 * f - 2;
+      plan.combiner = Combiner::kColumns;
+      plan.window = {WindowKind::kNearestUpperMedian, plan.rows, f, plan.rows - 2 * f};
       break;
     case RuleKind::kGeometricMedian:
       plan.iterations =
@@ -77,13 +117,12 @@ Plan plan(const Rule& rule, int n, DType dtype) {
       break;
     case RuleKind::kMedian:
     case RuleKind::kTrimmedMean:
+    case RuleKind::kMeamed:
+    case RuleKind::kPhocas:
       plan.needs_distances = false;
       plan.rows = 0;
       plan.combiner = Combiner::kColumns;
-      plan.window.kind =
-          rule.kind == RuleKind::kMedian ? WindowKind::kMedian : WindowKind::kTrimmed;
-      plan.window.rows = n;
-      plan.window.f = f;
+      plan.window = {window_of(rule.kind), n, f, n - f};
       break;
   }
   return plan;

@@ -15,7 +15,8 @@ constexpr Bound kNonEmpty{"n >= 1", 0, 1};
 constexpr Bound kMajority{"n >= 2 f + 1", 2, 1};
 constexpr Bound kKrumBound{"n >= 2 f + 3", 2, 3};
 constexpr Bound kBulyanBound{"n >= 4 f + 3", 4, 3};
-constexpr std::array kBounds{kNonEmpty, kMajority, kKrumBound, kBulyanBound};
+constexpr Bound kSmeaBound{"n >= 2 f + 1 and C(n, f) <= 1000000", 2, 1, 1'000'000};
+constexpr std::array kBounds{kNonEmpty, kMajority, kKrumBound, kBulyanBound, kSmeaBound};
 
 constexpr std::array<Parameter, 5> kParameters{{
     {"f", 0, &Rule::f, nullptr},
@@ -39,7 +40,7 @@ constexpr std::array kMultiKrumParameters{kF, kM, kNeighbors};
 constexpr std::array kGeometricMedianParameters{kOptionalF, kIterations};
 constexpr std::array kGuardedMeanParameters{kF, kThreshold};
 
-constexpr std::array<RuleInfo, 9> kRules{{
+constexpr std::array<RuleInfo, 17> kRules{{
     {RuleKind::kKrum, "krum", kKrumBound.text,
      "the one vector closest to its neighbours; cheap, but learns from one rank a step",
      kKrumParameters},
@@ -49,8 +50,21 @@ constexpr std::array<RuleInfo, 9> kRules{{
      "mean of the n - f vectors that lie closest together; exact, costly for large f", kOnlyF},
     {RuleKind::kBulyan, "bulyan", kBulyanBound.text,
      "Krum's choices, then trimmed by column; for many columns, if few ranks are bad", kOnlyF},
+    {RuleKind::kMultiBulyan, "multi_bulyan", kBulyanBound.text,
+     "Multi-Krum's means of ever fewer vectors, then trimmed by column; Garfield's bulyan", kOnlyF},
     {RuleKind::kGeometricMedian, "geometric_median", kMajority.text,
      "the point of least total distance; needs no f", kGeometricMedianParameters},
+    {RuleKind::kCge, "cge", kMajority.text,
+     "mean of the n - f vectors of smallest norm; cheap, blind to small wrong vectors", kOnlyF},
+    {RuleKind::kMonna, "monna", kMajority.text,
+     "mean of the own vector and those nearest to it; differs by rank, so not for all_reduce",
+     kOnlyF},
+    {RuleKind::kSmea, "smea", kSmeaBound.text,
+     "mean of the n - f vectors of least variance in any direction; exact, walks all sets", kOnlyF},
+    {RuleKind::kCaf, "caf", kMajority.text,
+     "vectors lose weight along the direction of largest variance; for f near n / 2", kOnlyF},
+    {RuleKind::kFaba, "faba", kMajority.text,
+     "leaves out f times the vector farthest from the mean; simple and cheap", kOnlyF},
     {RuleKind::kGuardedMean, "guarded_mean", kMajority.text,
      "the plain mean unless a vector lies far out; against faults, not against attackers",
      kGuardedMeanParameters},
@@ -59,6 +73,10 @@ constexpr std::array<RuleInfo, 9> kRules{{
      "the middle value of each column; needs no f and no distances", kOnlyOptionalF},
     {RuleKind::kTrimmedMean, "trimmed_mean", kMajority.text,
      "mean of each column without its f smallest and f largest values; no distances", kOnlyF},
+    {RuleKind::kMeamed, "meamed", kMajority.text,
+     "mean of the n - f values of each column nearest to its median; no distances", kOnlyF},
+    {RuleKind::kPhocas, "phocas", kMajority.text,
+     "mean of the n - f values of each column nearest to its trimmed mean; no distances", kOnlyF},
 }};
 
 struct Alias {

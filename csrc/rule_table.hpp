@@ -11,11 +11,12 @@
 
 namespace byzccl {
 
-/// A lower bound on n: n >= per_f f + extra.
+/// A lower bound on n: n >= per_f f + extra. Where all sets are walked, also one on their number.
 struct Bound {
   std::string_view text;
   int per_f;
   int extra;
+  std::int64_t most_sets = 0;  ///< C(n, f) is at most this; 0: whatever
 };
 
 /// Where a parameter of that name lies in a Rule, whichever rule has it.

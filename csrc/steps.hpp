@@ -15,7 +15,8 @@
 
 namespace byzccl {
 
-/// The same range of columns of n vectors: x[i] points to the first of them in vector i.
+/// The same range of columns of n vectors: x[i] points to the first of them in vector i. In the
+/// distance pass a null x[i] is the zero vector.
 struct Rows {
   std::span<const void* const> x;
   std::int64_t columns = 0;
@@ -41,9 +42,10 @@ class Steps {
   /// total [pairs] += the sum of shards [count, pairs], shards added in ascending order first.
   virtual void add_shards(const double* shards, int count, int n, double* total) = 0;
 
-  /// D [n, n] from its pairs: symmetric, zero diagonal, what is not finite, or
-  /// below 0 as no sum of squares is, becomes +inf.
-  virtual void spread(const double* pairs, int n, double* distances) = 0;
+  /// D [lines, n] from the pairs of `lines` >= n rows: symmetric in its first n lines, with zeros
+  /// on their diagonal; what is not finite, or below 0 as no
+  /// sum of squares is, becomes +inf.
+  virtual void spread(const double* pairs, int lines, int n, double* distances) = 0;
 
   /// Decides. `distances` is not read unless the plan needs it. Not called when plan.rows is 0.
   virtual void select(const Plan& plan, const double* distances,

@@ -41,7 +41,16 @@ void Exchange::join() noexcept {
 }
 
 std::size_t Exchange::pairs_bytes() const {
-  return static_cast<std::size_t>(rules::pair_count(plan_.n)) * sizeof(double);
+  return static_cast<std::size_t>(rules::pair_count(plan_.lines)) * sizeof(double);
+}
+
+std::vector<const void*> Exchange::points(const Held& held, std::int64_t column) const {
+  std::vector<const void*> points;
+  for (const void* row : held.rows) {
+    points.push_back(static_cast<const std::byte*>(row) + held.bytes(column));
+  }
+  points.resize(static_cast<std::size_t>(plan_.lines), nullptr);
+  return points;
 }
 
 std::int64_t Exchange::columns() const {
@@ -118,9 +127,9 @@ void Exchange::decide() {
   double* distances = nullptr;
   if (plan_.needs_distances) {
     const std::size_t n = static_cast<std::size_t>(plan_.n);
-    distances_ = tools_.steps.allocate(n * n * sizeof(double));
+    distances_ = tools_.steps.allocate(static_cast<std::size_t>(plan_.lines) * n * sizeof(double));
     distances = static_cast<double*>(distances_.get());
-    tools_.steps.spread(total(), plan_.n, distances);
+    tools_.steps.spread(total(), plan_.lines, plan_.n, distances);
   }
   if (plan_.rows > 0) tools_.steps.select(plan_, distances, decision_);
 }

@@ -84,6 +84,9 @@ class Exchange {
   void combine(const Held& held, Range range, void* out);
   Range wanted_by(int rank, const Held& held) const { return wanted(call_, held.grid, rank); }
   std::size_t pairs_bytes() const;
+  /// What distances are taken between, from `column` of held.range on: the vectors, and the zero
+  /// vector where the plan wants their norms.
+  std::vector<const void*> points(const Held& held, std::int64_t column) const;
   double* total() const { return static_cast<double*>(total_.get()); }
 
   const Tools tools_;
@@ -99,7 +102,7 @@ class Exchange {
 
   std::deque<Held> held_;
   std::shared_ptr<void> total_;      // [pairs] float64 over all adds
-  std::shared_ptr<void> distances_;  // D [n, n]
+  std::shared_ptr<void> distances_;  // D [lines, n]
   std::shared_ptr<void> decision_memory_;
   rules::Decision decision_;
   std::vector<std::int64_t> nan_columns_;  // [n] by the rank that combined them

@@ -65,20 +65,16 @@ class Ring final : public Exchange {
 
   // Shard by shard, as the owners do in `sharded`: the same sums in the same order.
   void measure(Held& held) override {
-    const std::size_t pairs = static_cast<std::size_t>(rules::pair_count(plan_.n));
+    const std::size_t pairs = static_cast<std::size_t>(rules::pair_count(plan_.lines));
     const std::shared_ptr<void> memory =
         tools_.steps.allocate(static_cast<std::size_t>(plan_.n) * pairs_bytes());
     double* const shards = static_cast<double*>(memory.get());
-    std::vector<const void*> rows(held.rows.size());
     for (int k = 0; k < plan_.n; ++k) {
       const Range range = shard(held.grid, k);
-      std::transform(held.rows.begin(), held.rows.end(), rows.begin(), [&](const void* row) {
-        return static_cast<const std::byte*>(row) + held.bytes(range.begin);
-      });
-      tools_.steps.pairwise_distances({rows, range.size(), held.bucket.dtype}, held.grid.tile,
-                                      shards + static_cast<std::size_t>(k) * pairs);
+      tools_.steps.pairwise_distances({points(held, range.begin), range.size(), held.bucket.dtype},
+                                      held.grid.tile, shards + static_cast<std::size_t>(k) * pairs);
     }
-    tools_.steps.add_shards(shards, plan_.n, plan_.n, total());
+    tools_.steps.add_shards(shards, plan_.n, plan_.lines, total());
   }
 
   // The adds were measured one after the other, and each went into the total at once.

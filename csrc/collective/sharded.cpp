@@ -50,7 +50,7 @@ class Sharded final : public Exchange {
 
   void measure(Held& held) override {
     held.sums = tools_.steps.allocate(pairs_bytes());
-    tools_.steps.pairwise_distances({held.rows, held.range.size(), held.bucket.dtype},
+    tools_.steps.pairwise_distances({points(held, 0), held.range.size(), held.bucket.dtype},
                                     held.grid.tile, static_cast<double*>(held.sums.get()));
   }
 
@@ -66,8 +66,8 @@ class Sharded final : public Exchange {
       gather_sums(all, first, count);
       const Timed timed(tools_.phases.distances);
       for (std::size_t i = 0; i < count; ++i) {
-        tools_.steps.add_shards(reinterpret_cast<const double*>(sums_at(i, 0)), plan_.n, plan_.n,
-                                total());
+        tools_.steps.add_shards(reinterpret_cast<const double*>(sums_at(i, 0)), plan_.n,
+                                plan_.lines, total());
       }
     }
   }

@@ -18,7 +18,8 @@ namespace byzccl::cpu {
 /// 256 terms a lane; the lanes of a run, then the runs, are added in float64. The order depends on
 /// the target, on n and on the tile alone. What is not finite stays in the sums.
 ///
-/// @param rows  n vectors, any alignment; their first column is the first of a tile
+/// @param rows  n vectors, any alignment, null for the zero vector; their first column is the first
+/// of a tile
 /// @param tile  columns of a tile (rules::Grid)
 /// @param ends  for each shard the tile, counted from the rows' first column, before which it ends;
 ///              ascending, the last is the number of tiles

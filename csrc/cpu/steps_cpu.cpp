@@ -53,14 +53,14 @@ class CpuSteps final : public Steps {
     }
   }
 
-  void spread(const double* pairs, int n, double* distances) override {
+  void spread(const double* pairs, int lines, int n, double* distances) override {
     for (int i = 0; i < n; ++i) {
       distances[i * n + i] = 0;
-      for (int j = i + 1; j < n; ++j) {
-        const double sum = pairs[rules::pair_index(i, j, n)];
+      for (int j = i + 1; j < lines; ++j) {
+        const double sum = pairs[rules::pair_index(i, j, lines)];
         const double distance =
             std::isfinite(sum) && sum >= 0 ? sum : std::numeric_limits<double>::infinity();
-        distances[i * n + j] = distance;
+        if (j < n) distances[i * n + j] = distance;
         distances[j * n + i] = distance;
       }
     }

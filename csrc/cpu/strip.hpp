@@ -8,7 +8,7 @@
 namespace byzccl::cpu {
 
 struct Strip {
-  const void* const* x = nullptr;  ///< n vectors, any alignment
+  const void* const* x = nullptr;  ///< n vectors, any alignment; null: zeros
   int n = 0;
   std::int64_t first_column = 0;
   std::int64_t columns = 0;

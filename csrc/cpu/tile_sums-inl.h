@@ -87,6 +87,11 @@ class StripSums {
   void add_block(std::int64_t column, std::size_t columns, bool first) {
     const std::size_t whole = (columns + kLanes - 1) / kLanes * kLanes;
     for (std::size_t i = 0; i < n_; ++i) {
+      if (strip_.x[i] == nullptr) {
+        std::fill_n(widened_.get() + i * block_, whole, C(0));
+        rows_[i] = widened_.get() + i * block_;
+        continue;
+      }
       const T* row = static_cast<const T*>(strip_.x[i]) + strip_.first_column + column;
       if constexpr (std::is_same_v<T, C>) {
         if (whole == columns) {

@@ -94,35 +94,45 @@ HWY_INLINE Vector<C> finite_or_infinity(Vector<C> x) {
   return hn::IfThenElse(finite, x, hn::Set(tag, std::numeric_limits<C>::infinity()));
 }
 
-/// The mean of `window` over sorted values [window.rows, lanes], which it may overwrite.
+/// rules::mean_of in vectors.
+template <class C>
+HWY_INLINE Vector<C> mean_of_places(const rules::Places& places, const C* sorted) {
+  const Lanes<C> tag;
+  constexpr std::size_t kLanes = lane_count<C>();
+  auto sum = hn::Load(tag, sorted + places.first * kLanes);
+  for (int i = 1; i < places.count; ++i) {
+    sum = hn::Add(sum, hn::Load(tag, sorted + (places.first + i) * kLanes));
+  }
+  return hn::Div(sum, hn::Set(tag, static_cast<C>(places.count)));
+}
+
+/// rules::window_mean over sorted values [window.rows, lanes], which it may overwrite.
 template <class C>
 HWY_INLINE Vector<C> mean_of_window(const Window& window, C* sorted) {
   const Lanes<C> tag;
   constexpr std::size_t kLanes = lane_count<C>();
   const auto at = [&](int i) HWY_ATTR { return hn::Load(tag, sorted + i * kLanes); };
-  const rules::Places centre = rules::middle(window.rows);
+  const rules::Places places = rules::centre_of(window);
+  const bool trims =
+      window.kind == WindowKind::kTrimmed || window.kind == WindowKind::kNearestTrimmed;
   const auto half = hn::Set(tag, C(0.5));
-  const auto median = centre.count == 1 ? at(centre.first)
-                                        : hn::Add(hn::Mul(half, at(centre.first)),
-                                                  hn::Mul(half, at(centre.first + 1)));
-  if (window.kind == WindowKind::kMedian) return median;
-  rules::Places kept = rules::trimmed(window);
-  if (window.kind == WindowKind::kNearestMedian) {
-    // Where the lower end leaves (rules::lower_end_leaves), the lane moves down by one.
-    kept = {0, window.rows};
-    for (int drop = rules::dropped(window); drop > 0; --drop, --kept.count) {
-      const auto lower = hn::Gt(hn::Sub(median, at(0)), hn::Sub(at(kept.count - 1), median));
-      auto next = at(0);
-      for (int i = 0; i + 1 < kept.count; ++i) {
-        const auto here = next;
-        next = at(i + 1);
-        hn::Store(hn::IfThenElse(lower, next, here), tag, sorted + i * kLanes);
-      }
+  const auto centre = trims               ? mean_of_places<C>(places, sorted)
+                      : places.count == 1 ? at(places.first)
+                                          : hn::Add(hn::Mul(half, at(places.first)),
+                                                    hn::Mul(half, at(places.first + 1)));
+  if (!rules::is_nearest(window.kind)) return centre;
+  // Where the lower end leaves (rules::lower_end_leaves), the lane moves down by one.
+  rules::Places kept = {0, window.rows};
+  for (int drop = rules::dropped(window); drop > 0; --drop, --kept.count) {
+    const auto lower = hn::Gt(hn::Sub(centre, at(0)), hn::Sub(at(kept.count - 1), centre));
+    auto next = at(0);
+    for (int i = 0; i + 1 < kept.count; ++i) {
+      const auto here = next;
+      next = at(i + 1);
+      hn::Store(hn::IfThenElse(lower, next, here), tag, sorted + i * kLanes);
     }
   }
-  auto sum = at(kept.first);
-  for (int i = 1; i < kept.count; ++i) sum = hn::Add(sum, at(kept.first + i));
-  return hn::Div(sum, hn::Set(tag, static_cast<C>(kept.count)));
+  return mean_of_places<C>(kept, sorted);
 }
 
 }  // namespace byzccl::cpu::HWY_NAMESPACE

@@ -11,6 +11,11 @@
 
 namespace byzccl {
 
+/// What some rules need to know besides the vectors; the others ignore it.
+struct Caller {
+  int own = -1;  ///< the caller's own vector, in [0, n): monna
+};
+
 /// Writes the aggregate of the vectors x [n, d] to out [d], on the CPU.
 ///
 /// Same n, d, dtype and values: same bits, for any number of threads. Values are data: NaN, Inf and
@@ -18,14 +23,16 @@ namespace byzccl {
 ///
 /// @param x    n pointers to d elements each, any alignment; not null unless d = 0
 /// @param out  may be one of the vectors; otherwise it overlaps none
-/// @throws InvalidArgument if the rule's bound on n is broken, d < 0 or a pointer is null
+/// @throws InvalidArgument if the rule's bound on n is broken, d < 0, a pointer is null, or the
+/// rule
+///         needs something of the caller that is not there
 void aggregate(std::span<const void* const> x, std::int64_t d, DType dtype, const Rule& rule,
-               void* out);
+               void* out, const Caller& caller = {});
 
 /// The same, and says how it came about. `out` may be null: then nothing is combined, and the
 /// report's nan_columns stays 0.
 Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, const Rule& rule,
-               void* out = nullptr);
+               void* out = nullptr, const Caller& caller = {});
 
 /// Threads that the library's loops over coordinates may use in this process, at least 1. At the
 /// start: BYZCCL_NUM_THREADS if set, else the number of cores. No result depends on it.

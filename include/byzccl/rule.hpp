@@ -21,10 +21,18 @@ enum class RuleKind : std::uint8_t {
   kMultiKrum,
   kMda,
   kBulyan,
+  kMultiBulyan,
   kGeometricMedian,
+  kCge,
+  kMonna,
+  kSmea,
+  kCaf,
+  kFaba,
   kGuardedMean,
   kMedian,
   kTrimmedMean,
+  kMeamed,
+  kPhocas,
 };
 
 /// A rule with its parameters as they were written: what was left out stays out.
@@ -73,9 +81,11 @@ enum class Combiner : std::uint8_t {
 
 /// Where the window of a sorted column lies.
 enum class WindowKind : std::uint8_t {
-  kMedian,         ///< the middle value, or 0.5 a + 0.5 b of the two middle ones
-  kTrimmed,        ///< v[f .. rows - 1 - f]
-  kNearestMedian,  ///< the `keep` values nearest to the median
+  kMedian,              ///< the middle value, or 0.5 a + 0.5 b of the two middle ones
+  kTrimmed,             ///< v[f .. rows - 1 - f]
+  kNearestMedian,       ///< the `keep` values nearest to the median
+  kNearestUpperMedian,  ///< the `keep` values nearest to v[rows / 2]
+  kNearestTrimmed,      ///< the `keep` values nearest to the mean of v[f .. rows - 1 - f]
 };
 
 struct Window {
@@ -94,12 +104,15 @@ struct Plan {
   RuleKind kind = RuleKind::kMean;
   int n = 1;
   int f = 0;
+  int own = -1;        ///< the caller's own vector, where the rule needs it; set by who knows it
   int q = 0;           ///< neighbours of a Krum score
   int m = 0;           ///< vectors averaged, where the rule fixes their number; else 0
   int iterations = 0;  ///< of geometric_median
   double threshold = 0;
   double infinite_above = 0;     ///< a distance above this counts as infinite in a reach
   bool needs_distances = false;  ///< false: the first step is skipped and D is not read
+  int lines = 0;                 ///< of D: n, and one more for the norms, where the rule needs them
+  bool needs_own = false;        ///< the result depends on whose vector is `own`
   int rows = 0;  ///< most rows W can have; 0: no selector, the combiner takes the n vectors as sent
   Combiner combiner = Combiner::kWeightedSum;
   Window window;  ///< only for kColumns

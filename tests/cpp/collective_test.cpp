@@ -34,11 +34,18 @@ std::vector<Rule> rules_for(int n) {
       concat("guarded_mean(f=", (n - 1) / 2, ", threshold=1)"),
       "median",
       concat("trimmed_mean(f=", (n - 1) / 2, ")"),
+      concat("meamed(f=", (n - 1) / 2, ")"),
+      concat("phocas(f=", (n - 1) / 2, ")"),
+      concat("cge(f=", (n - 1) / 2, ")"),
+      concat("smea(f=", (n - 1) / 3, ")"),
+      concat("caf(f=", (n - 1) / 2, ")"),
+      concat("faba(f=", (n - 1) / 2, ")"),
   };
   if (n >= 3) {
     texts.push_back(concat("krum(f=", (n - 3) / 2, ")"));
     texts.push_back(concat("multi_krum(f=", (n - 3) / 2, ")"));
     texts.push_back(concat("bulyan(f=", (n - 3) / 4, ")"));
+    texts.push_back(concat("multi_bulyan(f=", (n - 3) / 4, ")"));
   }
   std::vector<Rule> rules;
   for (const std::string& text : texts) rules.push_back(Rule::parse(text));
@@ -181,8 +188,10 @@ TEST_CASE("bad vectors are data: NaN, infinities, and more of them than f") {
   };
   std::vector<Bytes> x;
   for (int rank = 0; rank < n; ++rank) x.push_back(vector_of(rank));
-  for (const char* text : {"krum(f=1)", "mda(f=1)", "bulyan(f=1)", "median(f=1)",
-                           "trimmed_mean(f=1)", "guarded_mean(f=1)", "geometric_median(f=1)"}) {
+  for (const char* text :
+       {"krum(f=1)", "mda(f=1)", "bulyan(f=1)", "median(f=1)", "trimmed_mean(f=1)",
+        "guarded_mean(f=1)", "geometric_median(f=1)", "multi_bulyan(f=1)", "cge(f=1)", "smea(f=1)",
+        "caf(f=1)", "faba(f=1)", "meamed(f=1)", "phocas(f=1)"}) {
     CAPTURE(text);
     const Rule rule = Rule::parse(text);
     const test::Expected expected = test::expected_of(x, d, DType::kFloat32, rule);
@@ -207,6 +216,17 @@ TEST_CASE("bad vectors are data: NaN, infinities, and more of them than f") {
     }
     if (beyond && report.distances.empty()) CHECK(report.nan_columns == d);
   }
+}
+
+TEST_CASE("a rule that differs by rank is refused on every rank") {
+  test::run(3, {}, [&](Communicator& communicator) {
+    Bytes x = test::random_vector(communicator.rank(), 7, DType::kFloat32);
+    const std::string message = test::message_of<InvalidArgument>([&] {
+      communicator.all_reduce(x.data(), 7, DType::kFloat32, Rule::parse("monna(f=1)")).wait();
+    });
+    expect(message == "monna(f=1) gives every rank another result: it is for aggregate() alone",
+           message);
+  });
 }
 
 TEST_CASE("bytes sent are those that the algorithm promises") {

@@ -77,6 +77,8 @@ void check_windows(const std::vector<Row>& rows, std::int64_t d, DType dtype) {
     check_columns(rows, d, dtype, {WindowKind::kMedian, n, f, 0});
     check_columns(rows, d, dtype, {WindowKind::kTrimmed, n, f, 0});
     check_columns(rows, d, dtype, {WindowKind::kNearestMedian, n, f, n - f});
+    check_columns(rows, d, dtype, {WindowKind::kNearestTrimmed, n, f, n - f});
+    check_columns(rows, d, dtype, {WindowKind::kNearestUpperMedian, n, f, n - f});
     check_columns(rows, d, dtype, {WindowKind::kNearestMedian, n, f, std::max(1, n - 2 * f)});
   }
   check_columns(rows, d, dtype, {WindowKind::kNearestMedian, n, 0, 1});

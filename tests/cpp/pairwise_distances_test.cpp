@@ -152,8 +152,36 @@ TEST_CASE("spread makes D symmetric and what is not finite infinite") {
   const double infinity = std::numeric_limits<double>::infinity();
   const std::vector<double> pairs = {1, std::nan(""), infinity};
   std::vector<double> D(9, -1.0);
-  make_cpu_steps()->spread(pairs.data(), 3, D.data());
+  make_cpu_steps()->spread(pairs.data(), 3, 3, D.data());
   CHECK(D == std::vector<double>{0, 1, infinity, 1, 0, infinity, infinity, infinity, 0});
+  std::vector<double> lines(6, -1.0);
+  make_cpu_steps()->spread(pairs.data(), 3, 2, lines.data());
+  CHECK(lines == std::vector<double>{0, 1, 1, 0, infinity, infinity});
+}
+
+TEST_CASE("a null row is the zero vector, and the pairs of the others keep their bits") {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kFloat64}) {
+    for (const std::int64_t d : {1, 37, 5000}) {
+      const auto rows = test::random_stack(4, d, dtype);
+      std::vector<const void*> x = test::pointers(rows);
+      const test::Row zeros(d, dtype);
+      const std::vector<std::int64_t> ends{(d + 1023) / 1024};
+      std::vector<double> four(6);
+      cpu::pairwise_distances({x, d, dtype}, 1024, ends, four.data());
+      x.push_back(nullptr);
+      std::vector<double> with_null(10);
+      cpu::pairwise_distances({x, d, dtype}, 1024, ends, with_null.data());
+      x.back() = zeros.data();
+      std::vector<double> with_zeros(10);
+      cpu::pairwise_distances({x, d, dtype}, 1024, ends, with_zeros.data());
+      CHECK(with_null == with_zeros);
+      for (int i = 0; i < 4; ++i) {
+        for (int j = i + 1; j < 4; ++j) {
+          CHECK(with_null[rules::pair_index(i, j, 5)] == four[rules::pair_index(i, j, 4)]);
+        }
+      }
+    }
+  }
 }
 
 #if defined(__x86_64__)

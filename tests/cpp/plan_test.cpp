@@ -31,7 +31,8 @@ TEST_CASE("each rule is refused just under its bound and accepted at it") {
       const int least = row.bound == "n >= 1"         ? 1
                         : row.bound == "n >= 2 f + 1" ? 2 * f + 1
                         : row.bound == "n >= 2 f + 3" ? 2 * f + 3
-                                                      : 4 * f + 3;
+                        : row.bound == "n >= 4 f + 3" ? 4 * f + 3
+                                                      : 2 * f + 1;
       CAPTURE(row.name, f);
       CHECK(plan(rule, least, DType::kFloat32).f == (row.parameters.empty() ? 0 : f));
       CHECK_THROWS_AS(plan(rule, least - 1, DType::kFloat32), InvalidArgument);
@@ -49,6 +50,10 @@ TEST_CASE("a broken bound is named with the numbers") {
         "multi_krum needs 1 <= m <= n - f, got m = 7, n = 7, f = 1");
   CHECK(error_of("krum(f=1,neighbors=6)", 7) ==
         "krum needs 1 <= neighbors <= n - f - 1, got neighbors = 6, n = 7, f = 1");
+  CHECK(error_of("smea(f=10)", 32) ==
+        "smea needs n >= 2 f + 1 and C(n, f) <= 1000000, got n = 32, f = 10");
+  CHECK(error_of("smea(f=11)", 23) ==
+        "smea needs n >= 2 f + 1 and C(n, f) <= 1000000, got n = 23, f = 11");
   CHECK(error_of("mean", 0) == "mean needs 1 <= n <= 256, got n = 0");
   CHECK(error_of("mean", 257) == "mean needs 1 <= n <= 256, got n = 257");
   CHECK(error_of("geometric_median(iterations=2147483648)", 3) ==
@@ -81,6 +86,8 @@ TEST_CASE("defaults are resolved") {
   CHECK(plan_of("multi_krum(f=2)", 9).m == 5);
   CHECK(plan_of("multi_krum(f=2,m=7)", 9).m == 7);
   CHECK(plan_of("mda(f=2)", 9).m == 7);
+  CHECK(plan_of("smea(f=10)", 22).m == 12);
+  CHECK(plan_of("multi_bulyan(f=1)", 9).q == 6);
   CHECK(plan_of("krum(f=2)", 9).infinite_above == static_cast<double>(FLT_MAX) / 8);
   CHECK(plan(Rule::parse("krum(f=2)"), 9, DType::kBFloat16).infinite_above ==
         static_cast<double>(FLT_MAX) / 8);
@@ -93,13 +100,18 @@ TEST_CASE("each rule asks for its steps") {
     rule.kind = row.kind;
     if (!row.parameters.empty()) rule.f = 1;
     const Plan p = plan(rule, 9, DType::kFloat32);
-    const bool columns = row.kind == RuleKind::kMedian || row.kind == RuleKind::kTrimmedMean;
+    const bool columns = row.kind == RuleKind::kMedian || row.kind == RuleKind::kTrimmedMean ||
+                         row.kind == RuleKind::kMeamed || row.kind == RuleKind::kPhocas;
+    const bool bulyans = row.kind == RuleKind::kBulyan || row.kind == RuleKind::kMultiBulyan;
     CAPTURE(row.name);
     CHECK(p.kind == row.kind);
     CHECK(p.n == 9);
     CHECK(p.needs_distances == (!columns && row.kind != RuleKind::kMean));
-    CHECK(p.rows == (columns ? 0 : row.kind == RuleKind::kBulyan ? 7 : 1));
-    CHECK((p.combiner == Combiner::kColumns) == (columns || row.kind == RuleKind::kBulyan));
+    const int selected = row.kind == RuleKind::kBulyan ? 7 : bulyans ? 5 : 1;
+    CHECK(p.rows == (columns ? 0 : selected));
+    CHECK((p.combiner == Combiner::kColumns) == (columns || bulyans));
+    CHECK(p.lines == (row.kind == RuleKind::kCge ? 10 : 9));
+    CHECK(p.needs_own == (row.kind == RuleKind::kMonna));
   }
   const Window bulyan = plan_of("bulyan(f=1)", 9).window;
   CHECK(bulyan.kind == WindowKind::kNearestMedian);
@@ -113,6 +125,13 @@ TEST_CASE("each rule asks for its steps") {
   const Window trimmed = plan_of("trimmed_mean(f=2)", 9).window;
   CHECK(trimmed.kind == WindowKind::kTrimmed);
   CHECK(trimmed.f == 2);
+  const Window meamed = plan_of("meamed(f=2)", 9).window;
+  CHECK(meamed.kind == WindowKind::kNearestMedian);
+  CHECK(meamed.keep == 7);
+  CHECK(plan_of("phocas(f=2)", 9).window.kind == WindowKind::kNearestTrimmed);
+  const Window multi = plan_of("multi_bulyan(f=1)", 9).window;
+  CHECK(multi.kind == WindowKind::kNearestUpperMedian);
+  CHECK(multi.keep == 3);
 }
 
 }  // namespace

@@ -42,7 +42,11 @@ def test_conformance_sample(name):
     assert chosen
     for case in chosen:
         x = tensor(case["x"], torch.float64)
-        out = torch.ops.byzccl.aggregate(x, case["rule"])
+        if case.get("error"):
+            with pytest.raises(ValueError, match="needs"):
+                torch.ops.byzccl.aggregate(x, case["rule"], case["own"])
+            continue
+        out = torch.ops.byzccl.aggregate(x, case["rule"], case["own"])
         expected = tensor(case["out"], torch.float64)
         scale = max([1.0, *expected[expected.isfinite()].abs().tolist()])
         torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-9 * scale, equal_nan=True)
@@ -57,7 +61,7 @@ def test_special_cases_in_float32():
             with pytest.raises(ValueError, match=r"needs|must"):
                 torch.ops.byzccl.aggregate(x, case["rule"])
             continue
-        out = torch.ops.byzccl.aggregate(x, case["rule"])
+        out = torch.ops.byzccl.aggregate(x, case["rule"], case["own"])
         expected = tensor(case["out"], torch.float32)
         torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5, equal_nan=True)
 

@@ -59,7 +59,8 @@ at::Tensor aggregate_cpu(const at::Tensor& stack, std::string_view rule_text, st
     const StackRows rows(stack);
     at::Tensor out = empty_vector(stack);
     follow_torch_threads();
-    aggregate(rows.x, rows.d, rows.dtype, rule, out.mutable_data_ptr());
+    aggregate(rows.x, rows.d, rows.dtype, rule, out.mutable_data_ptr(),
+              {.own = static_cast<int>(own)});
     return out;
   });
 }

@@ -27,39 +27,63 @@ BYZCCL_HD constexpr Places trimmed(const Window& window) {
 /// not finite: then more than f values are bad.
 BYZCCL_HD constexpr int last_good_place(const Window& window) { return window.rows - 1 - window.f; }
 
+/// Whether values leave the column until `keep` are left.
+BYZCCL_HD constexpr bool is_nearest(WindowKind kind) {
+  return kind != WindowKind::kMedian && kind != WindowKind::kTrimmed;
+}
+
+/// The values whose mean is the centre: of two middle ones 0.5 a + 0.5 b.
+BYZCCL_HD constexpr Places centre_of(const Window& window) {
+  switch (window.kind) {
+    case WindowKind::kMedian:
+    case WindowKind::kNearestMedian:
+      return middle(window.rows);
+    case WindowKind::kNearestUpperMedian:
+      return {window.rows / 2, 1};
+    case WindowKind::kTrimmed:
+    case WindowKind::kNearestTrimmed:
+      break;
+  }
+  return trimmed(window);
+}
+
 /// Values that leave a nearest window, one end at a time. keep <= rows - f, so that +inf, which is
 /// never nearer than a finite end, has left before the window is full.
 BYZCCL_HD constexpr int dropped(const Window& window) { return window.rows - window.keep; }
 
 /// Which end of a nearest window leaves: the farther one, of equals the upper. The differences are
-/// rounded to the type of the values; low <= centre <= high, centre and low finite, high may be
-/// +inf.
+/// rounded to the type of the values; low <= centre <= high but for rounding, low finite, high may
+/// be +inf.
 template <class C>
 BYZCCL_HD constexpr bool lower_end_leaves(C low, C high, C centre) {
   return centre - low > high - centre;
+}
+
+/// The mean of some places: sum in ascending order, one division.
+template <class C>
+BYZCCL_HD C mean_of(const Places& places, const C* sorted) {
+  C sum = sorted[places.first];
+  for (int i = 1; i < places.count; ++i) sum += sorted[places.first + i];
+  return sum / static_cast<C>(places.count);
 }
 
 /// The value of `window` over a sorted column whose last good place is finite: sums in ascending
 /// order, one division; of two middle values 0.5 a + 0.5 b.
 template <class C>
 BYZCCL_HD C window_mean(const Window& window, const C* sorted) {
-  const Places centre = middle(window.rows);
-  const C median = centre.count == 1
-                       ? sorted[centre.first]
-                       : C(0.5) * sorted[centre.first] + C(0.5) * sorted[centre.first + 1];
-  if (window.kind == WindowKind::kMedian) return median;
-  Places kept = trimmed(window);
-  if (window.kind == WindowKind::kNearestMedian) {
-    kept = {0, window.rows};
-    for (int drop = dropped(window); drop > 0; --drop, --kept.count) {
-      if (lower_end_leaves(sorted[kept.first], sorted[kept.first + kept.count - 1], median)) {
-        ++kept.first;
-      }
+  const Places at = centre_of(window);
+  const bool trims = window.kind == WindowKind::kTrimmed;
+  const C centre = trims || window.kind == WindowKind::kNearestTrimmed ? mean_of(at, sorted)
+                   : at.count == 1                                     ? sorted[at.first]
+                                   : C(0.5) * sorted[at.first] + C(0.5) * sorted[at.first + 1];
+  if (!is_nearest(window.kind)) return centre;
+  Places kept = {0, window.rows};
+  for (int drop = dropped(window); drop > 0; --drop, --kept.count) {
+    if (lower_end_leaves(sorted[kept.first], sorted[kept.first + kept.count - 1], centre)) {
+      ++kept.first;
     }
   }
-  C sum = sorted[kept.first];
-  for (int i = 1; i < kept.count; ++i) sum += sorted[kept.first + i];
-  return sum / static_cast<C>(kept.count);
+  return mean_of(kept, sorted);
 }
 
 }  // namespace byzccl::rules

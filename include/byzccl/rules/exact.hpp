@@ -20,6 +20,8 @@ BYZCCL_HD inline double exact_add(double a, double b) {
 #endif
 }
 
+BYZCCL_HD inline double exact_sub(double a, double b) { return exact_add(a, -b); }
+
 BYZCCL_HD inline double exact_mul(double a, double b) {
 #if defined(__CUDA_ARCH__)
   return __dmul_rn(a, b);

@@ -2,7 +2,8 @@
 // Distances to a mix of the rows, from D alone (RULES section 1).
 //
 // With weights a of sum 1, t_i = sum_j a_j D_ij and S = sum_i a_i t_i:
-//     ||x_i - sum_j a_j x_j||^2 = max(0, t_i - S / 2).
+//     ||x_i - sum_j a_j x_j||^2 = max(0, t_i - S / 2),
+//     G_ij = (t_i + t_j - S - D_ij) / 2: the Gram matrix of the rows centred at the mix.
 
 #pragma once
 
@@ -28,6 +29,11 @@ BYZCCL_HD inline double mix_spread(const double* t, const double* a, int n) {
 BYZCCL_HD inline double mix_distance(double t_i, double S) {
   const double distance = exact_add(t_i, exact_mul(-0.5, S));
   return distance > 0 ? distance : 0;
+}
+
+/// G_ij.
+BYZCCL_HD inline double mix_gram(double t_i, double t_j, double S, double D_ij) {
+  return exact_mul(0.5, exact_sub(exact_sub(exact_add(t_i, t_j), S), D_ij));
 }
 
 }  // namespace byzccl::rules

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: MIT
-// The second step: D [n, n] -> W [rows, n]. The one switch over selectors.
+// The second step: D [lines, n] -> W [rows, n]. The one switch over selectors.
 
 #pragma once
 
 #include <byzccl/rules/bulyan.hpp>
+#include <byzccl/rules/caf.hpp>
+#include <byzccl/rules/cge.hpp>
 #include <byzccl/rules/decision.hpp>
+#include <byzccl/rules/faba.hpp>
 #include <byzccl/rules/geometric_median.hpp>
 #include <byzccl/rules/guarded_mean.hpp>
 #include <byzccl/rules/krum.hpp>
 #include <byzccl/rules/mda.hpp>
 #include <byzccl/rules/mean.hpp>
+#include <byzccl/rules/monna.hpp>
+#include <byzccl/rules/multi_bulyan.hpp>
 #include <byzccl/rules/order.hpp>
 #include <byzccl/rules/reach.hpp>
+#include <byzccl/rules/smea.hpp>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,6 +32,14 @@ BYZCCL_HD inline std::size_t select_scratch_bytes(const Plan& plan) {
       return bytes + mda_bytes(plan.n);
     case RuleKind::kBulyan:
       return bytes + bulyan_bytes(plan.n);
+    case RuleKind::kMultiBulyan:
+      return bytes + multi_bulyan_bytes(plan.n);
+    case RuleKind::kFaba:
+      return bytes + faba_bytes(plan.n);
+    case RuleKind::kSmea:
+      return bytes + smea_bytes(plan.n, plan.m);
+    case RuleKind::kCaf:
+      return bytes + caf_bytes(plan.n);
     case RuleKind::kGeometricMedian:
       return bytes + geometric_median_bytes(plan.n);
     default:
@@ -39,8 +53,9 @@ BYZCCL_HD inline std::size_t select_scratch_bytes(const Plan& plan) {
 /// Of a rule that says "mean of a set", W is 0 or 1 and outcome->divisor the size of the set;
 /// otherwise divisor is 0 and W holds the weights, or one row of W a selected row.
 ///
-/// @param D        [n, n] squared distances: symmetric, zero diagonal, +inf where not finite; not
-///                 read unless plan.needs_distances
+/// @param D        [lines, n] squared distances: the first n lines are symmetric with a zero
+///                 diagonal; line n, if the plan asks for it, has the squared norms; +inf where not
+///                 finite; not read unless plan.needs_distances
 /// @param scratch  select_scratch_bytes(plan) bytes, 8-byte aligned
 template <class Team>
 BYZCCL_HD void select(Team team, const Plan& plan, const double* D, const Decision& decision,
@@ -78,12 +93,32 @@ BYZCCL_HD void select(Team team, const Plan& plan, const double* D, const Decisi
     case RuleKind::kBulyan:
       select_bulyan(team, plan, D, neighbors, decision, own);
       break;
+    case RuleKind::kMultiBulyan:
+      select_multi_bulyan(team, plan, D, neighbors, decision, own);
+      break;
     case RuleKind::kGeometricMedian:
       select_geometric_median(team, plan, D, decision, own);
+      break;
+    case RuleKind::kCge:
+      select_cge(team, plan, D, decision);
+      break;
+    case RuleKind::kMonna:
+      select_monna(team, plan, D, neighbors, decision);
+      break;
+    case RuleKind::kSmea:
+      select_smea(team, plan, D, decision, own);
+      break;
+    case RuleKind::kCaf:
+      select_caf(team, plan, D, decision, own);
+      break;
+    case RuleKind::kFaba:
+      select_faba(team, plan, D, decision, own);
       break;
     case RuleKind::kMean:
     case RuleKind::kMedian:
     case RuleKind::kTrimmedMean:
+    case RuleKind::kMeamed:
+    case RuleKind::kPhocas:
       break;
   }
 }

@@ -13,17 +13,20 @@
 namespace byzccl::test {
 
 using Points = std::vector<std::vector<double>>;  ///< [n, d]
-using Distances = std::vector<double>;            ///< [n, n]
+using Distances = std::vector<double>;            ///< [n, n] or [n + 1, n]
 
-/// Squared distances; +inf where they are not finite in float32, as a float32 pass would see them.
+/// Squared distances [n, n], and the squared norms as line n; +inf where they are not finite in
+/// float32, as a float32 pass would see them.
 inline Distances distances(const Points& x) {
   const std::size_t n = x.size();
-  Distances D(n * n);
-  for (std::size_t i = 0; i < n; ++i) {
+  Distances D((n + 1) * n);
+  for (std::size_t i = 0; i <= n; ++i) {
     for (std::size_t j = 0; j < n; ++j) {
       double sum = 0;
-      for (std::size_t c = 0; c < x[i].size(); ++c)
-        sum += (x[i][c] - x[j][c]) * (x[i][c] - x[j][c]);
+      for (std::size_t c = 0; c < x[j].size(); ++c) {
+        const double difference = (i < n ? x[i][c] : 0) - x[j][c];
+        sum += difference * difference;
+      }
       const bool finite = sum <= std::numeric_limits<float>::max();
       D[i * n + j] = i == j ? 0 : finite ? sum : std::numeric_limits<double>::infinity();
     }

@@ -2,6 +2,7 @@
 #include "support/reference.hpp"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
@@ -9,39 +10,9 @@
 #include "support/reference_choice.hpp"
 #include "support/reference_columns.hpp"
 #include "support/reference_geometric_median.hpp"
-#include "support/reference_geometry.hpp"
+#include "support/reference_selection.hpp"
 
 namespace byzccl::testing {
-namespace {
-
-// Krum's scores over `rows`; the others keep +inf.
-std::vector<double> krum_scores(const Geometry& g, const std::vector<int>& rows, std::size_t q) {
-  std::vector<double> scores(g.broken.size(), kInfinity);
-  for (const int i : rows) {
-    std::vector<double> row;
-    for (const int j : rows) {
-      if (j != i) row.push_back(g.distances[i][j]);
-    }
-    std::sort(row.begin(), row.end());
-    scores[i] = std::accumulate(row.begin(), row.begin() + std::min(q, row.size()), 0.0);
-  }
-  return scores;
-}
-
-void bulyan(Answer& answer, const Geometry& g, const Matrix& x) {
-  const int theta = g.n - 2 * g.f;
-  std::vector<int> left = g.unbroken();
-  std::vector<int> chosen;
-  for (int there = g.n; static_cast<int>(chosen.size()) < theta; --there) {
-    const std::size_t q = static_cast<std::size_t>(std::max(1, there - g.f - 2));
-    const int winner = lowest(left, krum_scores(g, left, q), 1, answer.margin)[0];
-    chosen.push_back(winner);
-    std::erase(left, winner);
-  }
-  columns(answer, x, chosen, 0, [&](const Column& sorted, double& margin) {
-    return nearest(sorted, middle(sorted), static_cast<std::size_t>(theta - 2 * g.f), margin);
-  });
-}
 
 double combinations(int n, int f) {
   double count = 1;
@@ -49,8 +20,62 @@ double combinations(int n, int f) {
   return count;
 }
 
-void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Matrix& x) {
+namespace {
+
+// Squared, as the distance pass sees them.
+std::vector<double> norms(const Matrix& x, DType dtype) {
+  std::vector<double> norms;
+  for (const auto& row : x) {
+    double sum = 0;
+    for (const double value : row) sum += value * value;
+    const double largest = dtype == DType::kFloat64 ? DBL_MAX : static_cast<double>(FLT_MAX);
+    norms.push_back(sum <= largest ? sum : kInfinity);
+  }
+  return norms;
+}
+
+void monna(Answer& answer, const Geometry& g, const Matrix& x, int own) {
+  if (std::isinf(g.reach[own])) {
+    answer.out.assign(x[0].size(), std::numeric_limits<double>::quiet_NaN());
+    answer.magnitude.assign(x[0].size(), 0);
+    answer.selected = std::vector<int>{};
+    return;
+  }
+  std::vector<int> others = g.unbroken();
+  std::erase(others, own);
+  std::vector<int> rows =
+      lowest(others, g.distances[own], static_cast<std::size_t>(g.n - g.f - 1), answer.margin);
+  rows.push_back(own);
+  std::sort(rows.begin(), rows.end());
+  average(answer, x, rows);
+}
+
+// The one farthest from the mean leaves, by the row sums of D.
+void faba(Answer& answer, const Geometry& g, const Matrix& x) {
+  std::vector<int> left = g.unbroken();
+  while (static_cast<int>(left.size()) > g.n - g.f) {
+    int farthest = -1;
+    double most = -1;
+    std::vector<double> sums;
+    for (const int i : left) {
+      double sum = 0;
+      for (const int j : left) sum += g.distances[i][j];
+      sums.push_back(sum);
+      if (sum >= most) {
+        most = sum;
+        farthest = i;
+      }
+    }
+    for (const double sum : sums) answer.margin = std::min(answer.margin, relative_gap(sum, most));
+    std::erase(left, farthest);
+  }
+  average(answer, x, left);
+}
+
+void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Matrix& x,
+                   DType dtype, int own) {
   const std::vector<int> rows = g.unbroken();
+  const std::size_t kept = static_cast<std::size_t>(g.n - g.f);
   const std::int64_t q = rule.neighbors.value_or(g.n - g.f - 2);
   switch (rule.kind) {
     case RuleKind::kKrum:
@@ -67,6 +92,18 @@ void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Ma
     }
     case RuleKind::kBulyan:
       return bulyan(answer, g, x);
+    case RuleKind::kMultiBulyan:
+      return multi_bulyan(answer, g, x);
+    case RuleKind::kCge:
+      return average(answer, x, lowest(rows, norms(x, dtype), kept, answer.margin));
+    case RuleKind::kMonna:
+      return monna(answer, g, x, own);
+    case RuleKind::kSmea:
+      return smea(answer, g, x);
+    case RuleKind::kCaf:
+      return caf(answer, g, x);
+    case RuleKind::kFaba:
+      return faba(answer, g, x);
     case RuleKind::kGeometricMedian:
       return geometric_median(answer, g, x, rule.iterations.value_or(32));
     case RuleKind::kGuardedMean: {
@@ -92,7 +129,7 @@ std::vector<int> all_rows(int n) {
 
 }  // namespace
 
-Answer reference(const Rule& rule, const Matrix& x, DType dtype) {
+Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own) {
   const int n = static_cast<int>(x.size());
   const int f = static_cast<int>(rule.f.value_or((n - 1) / 2));
   Answer answer;
@@ -108,6 +145,20 @@ Answer reference(const Rule& rule, const Matrix& x, DType dtype) {
   if (rule.kind == RuleKind::kTrimmedMean) {
     columns(answer, x, all_rows(n), f, [&](const Column& sorted, double&) {
       return Column(sorted.begin() + f, sorted.end() - f);
+    });
+    return answer;
+  }
+  const std::size_t kept = static_cast<std::size_t>(n - f);
+  if (rule.kind == RuleKind::kMeamed) {
+    columns(answer, x, all_rows(n), f, [&](const Column& sorted, double& margin) {
+      return nearest(sorted, middle(sorted), kept, margin);
+    });
+    return answer;
+  }
+  if (rule.kind == RuleKind::kPhocas) {
+    columns(answer, x, all_rows(n), f, [&](const Column& sorted, double& margin) {
+      const double sum = std::accumulate(sorted.begin() + f, sorted.end() - f, 0.0);
+      return nearest(sorted, sum / (n - 2 * f), kept, margin);
     });
     return answer;
   }
@@ -130,7 +181,7 @@ Answer reference(const Rule& rule, const Matrix& x, DType dtype) {
   if (n == 1) {
     average(answer, x, {0});
   } else {
-    distance_rule(answer, rule, g, x);
+    distance_rule(answer, rule, g, x, dtype, own);
   }
   return answer;
 }

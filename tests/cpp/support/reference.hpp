@@ -38,13 +38,21 @@ struct Answer {
   /// How far the output may move in any coordinate when D is rounded; only where weights follow D
   /// continuously (geometric_median).
   double slack = 0;
-  /// [d] the same as margin for what is decided within a column; empty where nothing is.
+  /// Over exact distances, too, what is decided is not exact: the margin always matters.
+  bool never_exact = false;
+  /// The columns hold means that are not exact: their margins always matter.
+  bool mixed_columns = false;
+  /// [d] the same for what is decided within a column; empty where nothing is.
   std::vector<double> column_margin;
 };
 
-/// The answer of `rule` over x. The dtype only says which distances count as infinite.
+/// The answer of `rule` over x, for the caller of vector `own`. The dtype only says which distances
+/// count as infinite.
 /// @throws std::logic_error for a rule that has no reference
-Answer reference(const Rule& rule, const Matrix& x, DType dtype);
+Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own = 0);
+
+/// C(n, f).
+double combinations(int n, int f);
 
 /// Relative gap between two values; infinite for equal ones.
 double relative_gap(double a, double b);

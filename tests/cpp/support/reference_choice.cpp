@@ -34,6 +34,17 @@ void weigh(Answer& answer, const Matrix& x, const std::vector<int>& rows,
   }
 }
 
+void weigh_all(Answer& answer, const Matrix& x, const std::vector<double>& weights) {
+  std::vector<int> rows;
+  std::vector<double> given;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] == 0) continue;
+    rows.push_back(static_cast<int>(i));
+    given.push_back(weights[i]);
+  }
+  weigh(answer, x, rows, given);
+}
+
 void average(Answer& answer, const Matrix& x, const std::vector<int>& rows) {
   if (rows.size() == 1) return weigh(answer, x, rows, {1});
   weigh(answer, x, rows, std::vector<double>(rows.size(), 1));

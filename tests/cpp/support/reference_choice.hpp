@@ -18,6 +18,9 @@ std::vector<int> lowest(const std::vector<int>& rows, const std::vector<double>&
 void weigh(Answer& answer, const Matrix& x, const std::vector<int>& rows,
            const std::vector<double>& weights);
 
+/// The same for all rows of `weights` [n] that are not 0.
+void weigh_all(Answer& answer, const Matrix& x, const std::vector<double>& weights);
+
 /// The same for the mean of the rows.
 void average(Answer& answer, const Matrix& x, const std::vector<int>& rows);
 

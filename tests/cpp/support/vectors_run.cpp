@@ -11,12 +11,12 @@ std::vector<int> Result::selected() const {
   return rows;
 }
 
-Result run(const Rule& rule, const Matrix& x, DType dtype) {
+Result run(const Rule& rule, const Matrix& x, DType dtype, const Caller& caller) {
   const Packed packed(x, dtype);
   Result result;
   result.bytes.resize(x[0].size() * size_of(dtype));
   result.report = explain(packed.rows(), static_cast<std::int64_t>(x[0].size()), dtype, rule,
-                          result.bytes.data());
+                          result.bytes.data(), caller);
   result.out = unpack(result.bytes, dtype);
   return result;
 }

@@ -18,6 +18,6 @@ struct Result {
 };
 
 /// explain() over x [n, d], n >= 1.
-Result run(const Rule& rule, const Matrix& x, DType dtype);
+Result run(const Rule& rule, const Matrix& x, DType dtype, const Caller& caller = {.own = 0});
 
 }  // namespace byzccl::testing
