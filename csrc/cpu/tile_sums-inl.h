@@ -19,6 +19,7 @@
 #include <type_traits>
 
 #include "csrc/cpu/elements-inl.h"
+#include "csrc/cpu/mix-inl.h"
 #include "csrc/cpu/strip.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -145,6 +146,12 @@ class StripSums {
   void add_block(std::int64_t column, std::size_t columns, bool first) {
     const std::size_t whole = (columns + kLanes - 1) / kLanes * kLanes;
     for (std::size_t i = 0; i < n_; ++i) {
+      if (strip_.mixes != nullptr && !strip_.mixes[i].copies()) {
+        C* to = widened_.get() + i * block_;
+        form_mix<T>(strip_.mixes[i], strip_.first_column + column, columns, to);
+        rows_[i] = to;
+        continue;
+      }
       if (strip_.x[i] == nullptr) {
         std::fill_n(widened_.get() + i * block_, whole, C(0));
         rows_[i] = widened_.get() + i * block_;
