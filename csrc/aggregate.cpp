@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <byzccl/aggregate.hpp>
 #include <byzccl/error.hpp>
 #include <byzccl/rules/decision.hpp>
@@ -7,7 +8,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "csrc/cpu/pairwise_distances.hpp"
+#include "csrc/cpu/formed_rows.hpp"
 #include "csrc/report.hpp"
 #include "csrc/steps.hpp"
 
@@ -36,18 +37,16 @@ class Stopwatch {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-// All shards of one add: what Steps::pairwise_distances and add_shards give shard by shard.
-std::vector<double> add_distances(const Plan& plan, const Rows& rows) {
-  const int n = plan.n;
-  const rules::Grid grid = rules::grid(rows.columns, n);
-  std::vector<const void*> points(rows.x.begin(), rows.x.end());
-  points.resize(static_cast<std::size_t>(plan.lines), nullptr);
+// The columns of all shards of one add: what the passes of Steps and add_shards cover shard by
+// shard.
+struct Shards {
+  rules::Grid grid;
   std::vector<std::int64_t> ends;
-  for (int k = 1; k <= n; ++k) ends.push_back(grid.first_tile(k));
-  std::vector<double> pairs(static_cast<std::size_t>(rules::pair_count(plan.lines)));
-  cpu::pairwise_distances({points, rows.columns, rows.dtype}, grid.tile, ends, pairs.data());
-  return pairs;
-}
+
+  Shards(std::int64_t d, int n) : grid(rules::grid(d, n)) {
+    for (int k = 1; k <= n; ++k) ends.push_back(grid.first_tile(k));
+  }
+};
 
 }  // namespace
 
@@ -58,7 +57,9 @@ Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, cons
   BYZCCL_CHECK(!plan.needs_own || (caller.own >= 0 && caller.own < plan.n), to_text(rule),
                " needs the caller's own vector, 0 <= own < n, got own = ", caller.own,
                ", n = ", plan.n);
+  BYZCCL_CHECK(caller.step >= 0, "step must not be negative, got ", caller.step);
   plan.own = caller.own;
+  plan.step = caller.step;
   const Rows rows{x, d, dtype};
   const auto steps = make_cpu_steps();
   std::vector<double> memory(rules::decision_bytes(plan) / sizeof(double) + 1);
@@ -68,11 +69,26 @@ Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, cons
   report.algorithm = "local";
   report.d = d;
   Stopwatch stopwatch;
+  const Shards shards(d, plan.ranks);
+  const std::size_t n = static_cast<std::size_t>(plan.n);
+  std::vector<double> norms(plan.needs_norms ? n : 0);
   std::vector<double> distances;
+  if (plan.needs_norms) {
+    cpu::formed_norms(plan, rows, shards.grid.tile, shards.ends, norms.data());
+    steps->scale(plan, norms.data(), decision);
+  }
   if (plan.needs_distances) {
-    const std::vector<double> pairs = add_distances(plan, rows);
-    distances.resize(static_cast<std::size_t>(plan.lines) * x.size());
+    std::vector<double> pairs(static_cast<std::size_t>(rules::pair_count(plan.lines)));
+    cpu::formed_distances(plan, plan.needs_norms ? decision.scales : nullptr, rows,
+                          shards.grid.tile, shards.ends, pairs.data());
+    distances.resize(static_cast<std::size_t>(plan.lines) * n);
     steps->spread(pairs.data(), plan.lines, plan.n, distances.data());
+    // The norm of a scaled row is known by definition.
+    if (plan.lines > plan.n && plan.needs_norms) {
+      std::copy(norms.begin(), norms.end(), distances.end() - plan.n);
+    }
+  }
+  if (plan.needs_norms || plan.needs_distances) {
     report.phases.push_back({"distances", stopwatch.lap()});
   }
   if (plan.rows > 0) {

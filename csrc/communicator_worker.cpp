@@ -170,6 +170,7 @@ void Worker::agree(const Task& task) {
   step_ = agreement.next_step;
   if (agreement.error) return fail(job, agreement.error);
   if (job.exchange) return;
+  plan.step = job.step;
   const collective::Tools tools{mail_, *steps_, job.phases};
   job.exchange = options_.algorithm == Algorithm::kRing
                      ? collective::make_ring(tools, job.call, plan)

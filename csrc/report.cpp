@@ -19,7 +19,7 @@ std::string_view to_text(rules::Failure failure) {
 }
 
 std::vector<double> net_shares(const Plan& plan, const rules::Decision& decision) {
-  const std::size_t n = static_cast<std::size_t>(plan.n);
+  const std::size_t n = static_cast<std::size_t>(plan.ranks);
   std::vector<double> shares(n, 0.0);
   const rules::Outcome& outcome = *decision.outcome;
   if (outcome.failure != rules::Failure::kNone || outcome.rows == 0) return shares;
@@ -47,7 +47,7 @@ void describe(const Rule& rule, const Plan& plan, const double* distances,
               const rules::Decision& decision, Report& report) {
   const rules::Outcome& outcome = *decision.outcome;
   report.rule = to_text(rule);
-  report.n = plan.n;
+  report.n = plan.ranks;
   report.failed = outcome.failure != rules::Failure::kNone;
   report.failure = to_text(outcome.failure);
   report.nan_columns = outcome.nan_columns;

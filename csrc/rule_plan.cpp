@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// From a rule and n to a plan: bounds checked, defaults resolved (RULES sections 3 and 4).
+// From a rule and n to a plan: bounds checked, defaults resolved (RULES sections 3 to 5).
 
 #include <algorithm>
 #include <byzccl/error.hpp>
 #include <cfloat>
 #include <limits>
+#include <string>
 
 #include "csrc/rule_table.hpp"
 
@@ -19,16 +20,49 @@ bool sets_fit(int n, std::int64_t f, std::int64_t most) {
   return sets <= most;
 }
 
-/// f of the rule, or floor((n - 1) / 2), once the rule's bound on n holds.
-int tolerated(const Rule& rule, const RuleInfo& row, int n) {
-  if (row.parameters.empty()) return 0;
-  const std::int64_t f = rule.f.value_or((n - 1) / 2);
-  const Bound& bound = bound_of(row);
+/// "n = 4", and behind bucketing what n was before.
+std::string count_of(const Plan& plan) {
+  if (plan.bucket == 0) return concat("n = ", plan.n);
+  return concat("n = ", plan.n, " (n = ", plan.ranks, " before bucketing)");
+}
+
+/// f if given, else floor((n - 1) / 2), once the bound of a rule or step on n holds.
+int tolerated(std::string_view name, std::string_view bound_text, std::optional<std::int64_t> given,
+              const Plan& plan) {
+  const std::int64_t f = given.value_or((plan.n - 1) / 2);
+  const Bound& bound = bound_of(bound_text);
   // f <= n first: it keeps the product small.
-  BYZCCL_CHECK(f <= n && n >= bound.per_f * f + bound.extra &&
-                   (bound.most_sets == 0 || sets_fit(n, f, bound.most_sets)),
-               row.name, " needs ", bound.text, ", got n = ", n, ", f = ", f);
+  BYZCCL_CHECK(f <= plan.n && plan.n >= bound.per_f * f + bound.extra &&
+                   (bound.most_sets == 0 || sets_fit(plan.n, f, bound.most_sets)),
+               name, " needs ", bound.text, ", got ", count_of(plan), ", f = ", f);
   return static_cast<int>(f);
+}
+
+/// A step's f is the rule's unless given.
+int tolerated(const Rule& rule, const Step& step, const Plan& plan) {
+  const StepInfo& row = row_of(step.kind);
+  return tolerated(row.name, row.bound, step.f ? step.f : rule.f, plan);
+}
+
+/// The steps, in their order: each is checked with the rows that it is given.
+void plan_steps(const Rule& rule, Plan& plan) {
+  if (rule.bucketing) {
+    const std::int64_t s = *rule.bucketing->s;
+    BYZCCL_CHECK(s <= plan.ranks, "bucketing needs 1 <= s <= n, got s = ", s, ", n = ", plan.ranks);
+    plan.bucket = static_cast<int>(s);
+    plan.seed = rule.bucketing->seed.value_or(0);
+    plan.n = (plan.ranks + plan.bucket - 1) / plan.bucket;
+  }
+  if (rule.scaling) {
+    plan.needs_norms = true;
+    if (rule.scaling->kind == StepKind::kClip) {
+      plan.tau = *rule.scaling->tau;
+    } else {
+      const int f = tolerated(rule, *rule.scaling, plan);
+      plan.longest = 2 * f * (plan.n - f) / plan.n;
+    }
+  }
+  if (rule.nnm) plan.nnm_f = tolerated(rule, *rule.nnm, plan);
 }
 
 /// An integer parameter or its default; `most` is the upper end of its bound.
@@ -37,7 +71,7 @@ int resolve(const RuleInfo& row, std::string_view name, std::optional<std::int64
   if (!given) return fallback;
   for (const ParameterInfo& info : row.parameters) {
     BYZCCL_CHECK(info.name != name || *given <= most, row.name, " needs ", info.bound, ", got ",
-                 name, " = ", *given, ", n = ", plan.n, ", f = ", plan.f);
+                 name, " = ", *given, ", ", count_of(plan), ", f = ", plan.f);
   }
   return static_cast<int>(*given);
 }
@@ -64,8 +98,11 @@ Plan plan(const Rule& rule, int n, DType dtype) {
                ", got n = ", n);
   Plan plan;
   plan.kind = rule.kind;
+  plan.ranks = n;
   plan.n = n;
-  plan.f = tolerated(rule, row, n);
+  plan_steps(rule, plan);
+  n = plan.n;
+  plan.f = row.parameters.empty() ? 0 : tolerated(row.name, row.bound, rule.f, plan);
   plan.infinite_above = dtype == DType::kFloat64 ? DBL_MAX / 8 : static_cast<double>(FLT_MAX) / 8;
   plan.needs_distances = true;
   plan.rows = 1;
@@ -124,6 +161,10 @@ Plan plan(const Rule& rule, int n, DType dtype) {
       plan.combiner = Combiner::kColumns;
       plan.window = {window_of(rule.kind), n, f, n - f};
       break;
+  }
+  if (plan.has_steps()) {
+    plan.needs_distances = plan.needs_distances || plan.nnm_f >= 0;
+    if (plan.rows == 0) plan.rows = n;
   }
   return plan;
 }

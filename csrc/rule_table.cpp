@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One row a rule: its names, its bound, its parameters in the order in which they are printed.
+// One row a rule or step: its names, its bound, its parameters in the order in which they are
+// printed.
 
 #include "csrc/rule_table.hpp"
 
@@ -18,12 +19,19 @@ constexpr Bound kBulyanBound{"n >= 4 f + 3", 4, 3};
 constexpr Bound kSmeaBound{"n >= 2 f + 1 and C(n, f) <= 1000000", 2, 1, 1'000'000};
 constexpr std::array kBounds{kNonEmpty, kMajority, kKrumBound, kBulyanBound, kSmeaBound};
 
-constexpr std::array<Parameter, 5> kParameters{{
+constexpr std::array<Parameter<Rule>, 5> kParameters{{
     {"f", 0, &Rule::f, nullptr},
     {"m", 1, &Rule::m, nullptr},
     {"neighbors", 1, &Rule::neighbors, nullptr},
     {"iterations", 1, &Rule::iterations, nullptr},
     {"threshold", 1, nullptr, &Rule::threshold},
+}};
+
+constexpr std::array<Parameter<Step>, 4> kStepParameters{{
+    {"s", 1, &Step::s, nullptr},
+    {"seed", 0, &Step::seed, nullptr},
+    {"tau", 0, nullptr, &Step::tau, true},
+    {"f", 0, &Step::f, nullptr},
 }};
 
 constexpr ParameterInfo kF{"f", true, "f >= 0"};
@@ -33,7 +41,13 @@ constexpr ParameterInfo kNeighbors{"neighbors", false, "1 <= neighbors <= n - f 
 constexpr ParameterInfo kIterations{"iterations", false, "1 <= iterations <= 2147483647"};
 constexpr ParameterInfo kThreshold{"threshold", false, "threshold >= 1"};
 
+constexpr ParameterInfo kS{"s", true, "1 <= s <= n"};
+constexpr ParameterInfo kSeed{"seed", false, "seed >= 0"};
+constexpr ParameterInfo kTau{"tau", true, "tau > 0"};
+
 constexpr std::array kOnlyF{kF};
+constexpr std::array kBucketingParameters{kS, kSeed};
+constexpr std::array kOnlyTau{kTau};
 constexpr std::array kOnlyOptionalF{kOptionalF};
 constexpr std::array kKrumParameters{kF, kNeighbors};
 constexpr std::array kMultiKrumParameters{kF, kM, kNeighbors};
@@ -79,55 +93,91 @@ constexpr std::array<RuleInfo, 17> kRules{{
      "mean of the n - f values of each column nearest to its trimmed mean; no distances", kOnlyF},
 }};
 
+constexpr std::array<StepInfo, 4> kSteps{{
+    {StepKind::kBucketing, "bucketing", kNonEmpty.text, kBucketingParameters, &Rule::bucketing},
+    {StepKind::kClip, "clip", kNonEmpty.text, kOnlyTau, &Rule::scaling},
+    {StepKind::kArc, "arc", kMajority.text, kOnlyOptionalF, &Rule::scaling},
+    {StepKind::kNnm, "nnm", kMajority.text, kOnlyOptionalF, &Rule::nnm},
+}};
+
 struct Alias {
   std::string_view name;
   RuleKind kind;
 };
 constexpr std::array<Alias, 1> kAliases{{{"brute", RuleKind::kMda}}};
 
-const ParameterInfo* find_parameter(const RuleInfo& row, std::string_view name) {
-  for (const ParameterInfo& info : row.parameters) {
+const ParameterInfo* find_parameter(const Signature& signature, std::string_view name) {
+  for (const ParameterInfo& info : signature.parameters) {
     if (info.name == name) return &info;
   }
   return nullptr;
 }
 
-void check_least(const RuleInfo& row, const ParameterInfo& info, const Rule& rule) {
-  const Parameter& parameter = parameter_named(info.name);
+template <class T>
+void check_least(const Signature& signature, const ParameterInfo& info, const T& owner) {
+  const Parameter<T>& parameter = parameter_named<T>(info.name);
   if (parameter.integer) {
-    const std::int64_t value = *(rule.*parameter.integer);
-    BYZCCL_CHECK(value >= static_cast<std::int64_t>(parameter.least), row.name, " needs ",
+    const std::int64_t value = *(owner.*parameter.integer);
+    BYZCCL_CHECK(value >= static_cast<std::int64_t>(parameter.least), signature.name, " needs ",
                  info.bound, ", got ", info.name, " = ", value);
   } else {
-    const double value = *(rule.*parameter.real);
-    BYZCCL_CHECK(std::isfinite(value) && value >= parameter.least, row.name, " needs ", info.bound,
-                 ", got ", info.name, " = ", value);
+    const double value = *(owner.*parameter.real);
+    const bool enough = parameter.above ? value > parameter.least : value >= parameter.least;
+    BYZCCL_CHECK(std::isfinite(value) && enough, signature.name, " needs ", info.bound, ", got ",
+                 info.name, " = ", value);
+  }
+}
+
+template <class T>
+void check_all(const Signature& signature, const T& owner) {
+  for (const Parameter<T>& parameter : all_parameters<T>()) {
+    if (!is_given(parameter, owner)) continue;
+    const ParameterInfo* info = find_parameter(signature, parameter.name);
+    if (!info) throw_no_parameter(signature, parameter.name);
+    check_least(signature, *info, owner);
+  }
+  for (const ParameterInfo& info : signature.parameters) {
+    BYZCCL_CHECK(!info.required || is_given(parameter_named<T>(info.name), owner), signature.name,
+                 " needs ", info.name);
   }
 }
 
 }  // namespace
 
 std::span<const RuleInfo> rule_table() { return kRules; }
+std::span<const StepInfo> step_table() { return kSteps; }
 
-std::span<const Parameter> all_parameters() { return kParameters; }
+template <>
+std::span<const Parameter<Rule>> all_parameters<Rule>() {
+  return kParameters;
+}
+template <>
+std::span<const Parameter<Step>> all_parameters<Step>() {
+  return kStepParameters;
+}
 
-const Parameter& parameter_named(std::string_view name) {
-  for (const Parameter& parameter : kParameters) {
+template <class T>
+const Parameter<T>& parameter_named(std::string_view name) {
+  for (const Parameter<T>& parameter : all_parameters<T>()) {
     if (parameter.name == name) return parameter;
   }
-  throw_invalid_argument(concat("no rule has a parameter \"", name, "\""));
+  throw_invalid_argument(concat("nothing has a parameter \"", name, "\""));
 }
-
-bool is_given(const Parameter& parameter, const Rule& rule) {
-  return parameter.integer ? (rule.*parameter.integer).has_value()
-                           : (rule.*parameter.real).has_value();
-}
+template const Parameter<Rule>& parameter_named<Rule>(std::string_view name);
+template const Parameter<Step>& parameter_named<Step>(std::string_view name);
 
 const RuleInfo& row_of(RuleKind kind) {
   for (const RuleInfo& row : kRules) {
     if (row.kind == kind) return row;
   }
   throw_invalid_argument(concat("no rule has the kind ", static_cast<int>(kind)));
+}
+
+const StepInfo& row_of(StepKind kind) {
+  for (const StepInfo& row : kSteps) {
+    if (row.kind == kind) return row;
+  }
+  throw_invalid_argument(concat("no step has the kind ", static_cast<int>(kind)));
 }
 
 const RuleInfo* row_named(std::string_view name) {
@@ -140,35 +190,41 @@ const RuleInfo* row_named(std::string_view name) {
   return nullptr;
 }
 
-const Bound& bound_of(const RuleInfo& row) {
-  for (const Bound& bound : kBounds) {
-    if (bound.text == row.bound) return bound;
+const StepInfo* step_named(std::string_view name) {
+  for (const StepInfo& row : kSteps) {
+    if (row.name == name) return &row;
   }
-  throw_invalid_argument(concat("no numbers for the bound ", row.bound));
+  return nullptr;
 }
 
-void throw_no_parameter(const RuleInfo& row, std::string_view name) {
+const Bound& bound_of(std::string_view text) {
+  for (const Bound& bound : kBounds) {
+    if (bound.text == text) return bound;
+  }
+  throw_invalid_argument(concat("no numbers for the bound ", text));
+}
+
+void throw_no_parameter(const Signature& signature, std::string_view name) {
   std::string known;
-  for (const ParameterInfo& info : row.parameters) {
+  for (const ParameterInfo& info : signature.parameters) {
     known += known.empty() ? "" : ", ";
     known += info.name;
   }
-  throw_invalid_argument(concat(row.name, " has no parameter \"", name, "\"; it has ",
+  throw_invalid_argument(concat(signature.name, " has no parameter \"", name, "\"; it has ",
                                 known.empty() ? "none" : known));
 }
 
 void check_parameters(const Rule& rule) {
-  const RuleInfo& row = row_of(rule.kind);
-  for (const Parameter& parameter : kParameters) {
-    if (!is_given(parameter, rule)) continue;
-    const ParameterInfo* info = find_parameter(row, parameter.name);
-    if (!info) throw_no_parameter(row, parameter.name);
-    check_least(row, *info, rule);
+  for (const StepInfo& row : kSteps) {
+    const std::optional<Step>& step = rule.*row.place;
+    if (!step) continue;
+    BYZCCL_CHECK(row_of(step->kind).place == row.place, row_of(step->kind).name,
+                 " is not in its place of the rule");
+    if (step->kind == row.kind) check_all(signature_of(row), *step);
   }
-  for (const ParameterInfo& info : row.parameters) {
-    BYZCCL_CHECK(!info.required || is_given(parameter_named(info.name), rule), row.name, " needs ",
-                 info.name);
-  }
+  check_all(signature_of(row_of(rule.kind)), rule);
+  BYZCCL_CHECK(!rule.bucketing || rule.kind != RuleKind::kMonna,
+               "monna cannot come behind bucketing: no bucket is the caller's own vector");
 }
 
 }  // namespace byzccl

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the library's own code knows about a rule beyond its public row.
+// What the library's own code knows about rules and steps beyond the public rows.
 
 #pragma once
 
@@ -19,26 +19,56 @@ struct Bound {
   std::int64_t most_sets = 0;  ///< C(n, f) is at most this; 0: whatever
 };
 
-/// Where a parameter of that name lies in a Rule, whichever rule has it.
+/// Where a parameter of that name lies in a T: a Rule or a Step.
+template <class T>
 struct Parameter {
   std::string_view name;
   double least;
-  std::optional<std::int64_t> Rule::*integer;  ///< null for a real parameter
-  std::optional<double> Rule::*real;           ///< null for an integer parameter
+  std::optional<std::int64_t> T::*integer;  ///< null for a real parameter
+  std::optional<double> T::*real;           ///< null for an integer parameter
+  bool above = false;                       ///< the least value itself is out of bounds
 };
 
-std::span<const Parameter> all_parameters();
-const Parameter& parameter_named(std::string_view name);
-bool is_given(const Parameter& parameter, const Rule& rule);
+/// One step, in the order in which steps come: equal places exclude each other.
+struct StepInfo {
+  StepKind kind;
+  std::string_view name;
+  std::string_view bound;  ///< on n
+  std::span<const ParameterInfo> parameters;
+  std::optional<Step> Rule::*place;
+};
+
+/// What rules and steps have in common.
+struct Signature {
+  std::string_view name;
+  std::span<const ParameterInfo> parameters;
+};
+inline Signature signature_of(const RuleInfo& row) { return {row.name, row.parameters}; }
+inline Signature signature_of(const StepInfo& row) { return {row.name, row.parameters}; }
+
+template <class T>
+std::span<const Parameter<T>> all_parameters();
+template <class T>
+const Parameter<T>& parameter_named(std::string_view name);
+
+template <class T>
+bool is_given(const Parameter<T>& parameter, const T& value) {
+  return parameter.integer ? (value.*parameter.integer).has_value()
+                           : (value.*parameter.real).has_value();
+}
 
 const RuleInfo& row_of(RuleKind kind);
+const StepInfo& row_of(StepKind kind);
 /// The row of that name or alias; null if there is none.
 const RuleInfo* row_named(std::string_view name);
-const Bound& bound_of(const RuleInfo& row);
+const StepInfo* step_named(std::string_view name);
+/// In the order in which they come.
+std::span<const StepInfo> step_table();
+const Bound& bound_of(std::string_view text);
 
-[[noreturn]] void throw_no_parameter(const RuleInfo& row, std::string_view name);
+[[noreturn]] void throw_no_parameter(const Signature& signature, std::string_view name);
 
-/// Checks all that can be checked before n is known. @throws InvalidArgument
+/// Checks all that can be checked before n is known, of the steps too. @throws InvalidArgument
 void check_parameters(const Rule& rule);
 
 }  // namespace byzccl

@@ -139,64 +139,94 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 template <class T>
-T read_number(const RuleInfo& row, const Argument& argument, std::string_view what) {
+T read_number(std::string_view owner, const Argument& argument, std::string_view what) {
   T value{};
   const char* end = argument.number.data() + argument.number.size();
   const auto [stop, error] = std::from_chars(argument.number.data(), end, value);
-  BYZCCL_CHECK(error != std::errc::result_out_of_range, row.name, ": ", argument.name, " = ",
+  BYZCCL_CHECK(error != std::errc::result_out_of_range, owner, ": ", argument.name, " = ",
                argument.number, " is out of range");
   BYZCCL_CHECK(error == std::errc{} && stop == end && std::isfinite(static_cast<double>(value)),
-               row.name, ": ", argument.name, " must be ", what, ", got \"", argument.number, "\"");
+               owner, ": ", argument.name, " must be ", what, ", got \"", argument.number, "\"");
   return value;
 }
 
-void read_argument(const RuleInfo& row, const Argument& argument, Rule& rule) {
-  for (const Parameter& parameter : all_parameters()) {
+template <class T>
+void read_argument(const Signature& signature, const Argument& argument, T& owner) {
+  for (const Parameter<T>& parameter : all_parameters<T>()) {
     if (parameter.name != argument.name) continue;
     if (parameter.integer) {
-      rule.*parameter.integer = read_number<std::int64_t>(row, argument, "an integer");
+      owner.*parameter.integer = read_number<std::int64_t>(signature.name, argument, "an integer");
     } else {
-      rule.*parameter.real = read_number<double>(row, argument, "a finite number");
+      owner.*parameter.real = read_number<double>(signature.name, argument, "a finite number");
     }
     return;
   }
-  throw_no_parameter(row, argument.name);
+  throw_no_parameter(signature, argument.name);
+}
+
+/// `next` is the row of the first step that may still come.
+void read_step(const Term& term, std::string_view text, const StepInfo*& next, Rule& rule) {
+  BYZCCL_CHECK(!row_named(term.name), term.name, " is a rule, and a rule comes last: \"", text,
+               "\"");
+  const StepInfo* row = step_named(term.name);
+  if (!row) {
+    throw_invalid_argument(
+        concat("unknown step \"", term.name, "\"; known: bucketing, clip, arc, nnm"));
+  }
+  BYZCCL_CHECK(row >= next, "steps come in the order bucketing, clip or arc, nnm, each at most ",
+               "once: \"", text, "\"");
+  Step step{.kind = row->kind};
+  for (const Argument& argument : term.arguments) {
+    read_argument(signature_of(*row), argument, step);
+  }
+  rule.*row->place = step;
+  next = row + 1;
+  const StepInfo* end = step_table().data() + step_table().size();
+  while (next < end && next->place == row->place) ++next;
+}
+
+template <class T>
+std::string write_term(const Signature& signature, const T& owner) {
+  std::string text;
+  for (const ParameterInfo& info : signature.parameters) {
+    const Parameter<T>& parameter = parameter_named<T>(info.name);
+    if (!is_given(parameter, owner)) continue;
+    std::array<char, 32> digits;  // the longest shortest double has 24 characters
+    char* end = digits.data() + digits.size();
+    end = (parameter.integer ? std::to_chars(digits.data(), end, *(owner.*parameter.integer))
+                             : std::to_chars(digits.data(), end, *(owner.*parameter.real)))
+              .ptr;
+    text += text.empty() ? "(" : ",";
+    text += concat(info.name, "=", std::string_view(digits.data(), end));
+  }
+  return concat(signature.name, text, text.empty() ? "" : ")");
 }
 
 }  // namespace
 
 Rule Rule::parse(std::string_view text) {
   const std::vector<Term> terms = Scanner(text).expression();
-  for (std::size_t i = 0; i + 1 < terms.size(); ++i) {
-    BYZCCL_CHECK(!row_named(terms[i].name), terms[i].name, " is a rule, and a rule comes last: \"",
-                 text, "\"");
-    throw_invalid_argument(concat("unknown step \"", terms[i].name, "\""));
-  }
+  Rule rule;
+  const StepInfo* next = step_table().data();
+  for (std::size_t i = 0; i + 1 < terms.size(); ++i) read_step(terms[i], text, next, rule);
   const Term& term = terms.back();
+  BYZCCL_CHECK(!step_named(term.name), term.name, " is a step, and a rule must follow: \"", text,
+               "\"");
   const RuleInfo* row = row_named(term.name);
   if (!row) throw_unknown_rule(term.name);
-  Rule rule;
   rule.kind = row->kind;
-  for (const Argument& argument : term.arguments) read_argument(*row, argument, rule);
+  for (const Argument& argument : term.arguments) read_argument(signature_of(*row), argument, rule);
   check_parameters(rule);
   return rule;
 }
 
 std::string to_text(const Rule& rule) {
-  const RuleInfo& row = row_of(rule.kind);
   std::string text;
-  for (const ParameterInfo& info : row.parameters) {
-    const Parameter& parameter = parameter_named(info.name);
-    if (!is_given(parameter, rule)) continue;
-    std::array<char, 32> digits;  // the longest shortest double has 24 characters
-    char* end = digits.data() + digits.size();
-    end = (parameter.integer ? std::to_chars(digits.data(), end, *(rule.*parameter.integer))
-                             : std::to_chars(digits.data(), end, *(rule.*parameter.real)))
-              .ptr;
-    text += text.empty() ? "(" : ",";
-    text += concat(info.name, "=", std::string_view(digits.data(), end));
+  for (const StepInfo& row : step_table()) {
+    const std::optional<Step>& step = rule.*row.place;
+    if (step && step->kind == row.kind) text += write_term(signature_of(row), *step) + "+";
   }
-  return concat(row.name, text, text.empty() ? "" : ")");
+  return text + write_term(signature_of(row_of(rule.kind)), rule);
 }
 
 }  // namespace byzccl

@@ -15,8 +15,7 @@
 
 namespace byzccl {
 
-/// The same range of columns of n vectors: x[i] points to the first of them in vector i. In the
-/// distance pass a null x[i] is the zero vector.
+/// The same range of columns of n vectors: x[i] points to the first of them in vector i.
 struct Rows {
   std::span<const void* const> x;
   std::int64_t columns = 0;
@@ -34,13 +33,22 @@ class Steps {
   virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
 
-  /// Sums of squared differences over the columns of one shard: sums [pairs] float64, pair order of
-  /// rules::pair_index, tiles of `tile` columns added in ascending order. Overwrites sums. Values
-  /// that are not finite stay as they come.
-  virtual void pairwise_distances(const Rows& rows, std::int64_t tile, double* sums) = 0;
+  /// Sums of squared differences over the columns of one shard, between the `lines` rows that the
+  /// plan's steps make of the vectors: sums [pairs] float64, pair order of rules::pair_index, tiles
+  /// of `tile` columns added in ascending order. Overwrites sums. Values that are not finite stay
+  /// as they come. decision.scales is read if the plan needs norms.
+  virtual void pairwise_distances(const Plan& plan, const rules::Decision& decision,
+                                  const Rows& vectors, std::int64_t tile, double* sums) = 0;
 
-  /// total [pairs] += the sum of shards [count, pairs], shards added in ascending order first.
-  virtual void add_shards(const double* shards, int count, int n, double* total) = 0;
+  /// The same for the squared norms of the rows before they are scaled: sums [n].
+  virtual void norms(const Plan& plan, const Rows& vectors, std::int64_t tile, double* sums) = 0;
+
+  /// total [sums] += the sum of shards [count, sums], shards added in ascending order first.
+  virtual void add_shards(const double* shards, int count, std::size_t sums, double* total) = 0;
+
+  /// decision.scales from norms [n], squared, which become those of the scaled rows; what is not
+  /// finite becomes +inf.
+  virtual void scale(const Plan& plan, double* norms, const rules::Decision& decision) = 0;
 
   /// D [lines, n] from the pairs of `lines` >= n rows: symmetric in its first n lines, with zeros
   /// on their diagonal; what is not finite, or below 0 as no

@@ -24,9 +24,10 @@ Exchange::Exchange(const Tools& tools, const Call& call, const Plan& plan)
     : tools_(tools), call_(call), plan_(plan) {
   decision_memory_ = allocate_zeroed(tools_.steps, rules::decision_bytes(plan_));
   decision_ = rules::decision_at(plan_, decision_memory_.get());
-  nan_columns_.resize(static_cast<std::size_t>(plan_.n));
-  if (plan_.needs_distances) {
-    total_ = allocate_zeroed(tools_.steps, pairs_bytes());
+  nan_columns_.resize(static_cast<std::size_t>(plan_.ranks));
+  measures_norms_ = plan_.needs_norms;
+  if (keeps_vectors()) {
+    total_ = allocate_zeroed(tools_.steps, sums_bytes());
   } else {
     decide();
   }
@@ -40,17 +41,37 @@ void Exchange::join() noexcept {
   if (measured_.valid()) measured_.wait();
 }
 
-std::size_t Exchange::pairs_bytes() const {
-  return static_cast<std::size_t>(rules::pair_count(plan_.lines)) * sizeof(double);
+std::size_t Exchange::sums_count() const {
+  return static_cast<std::size_t>(measures_norms_ ? plan_.n : rules::pair_count(plan_.lines));
 }
 
-std::vector<const void*> Exchange::points(const Held& held, std::int64_t column) const {
-  std::vector<const void*> points;
+void Exchange::sum_shard(const Held& held, std::int64_t column, std::int64_t columns,
+                         double* sums) {
+  std::vector<const void*> vectors;
   for (const void* row : held.rows) {
-    points.push_back(static_cast<const std::byte*>(row) + held.bytes(column));
+    vectors.push_back(static_cast<const std::byte*>(row) + held.bytes(column));
   }
-  points.resize(static_cast<std::size_t>(plan_.lines), nullptr);
-  return points;
+  const Rows rows{vectors, columns, held.bucket.dtype};
+  if (measures_norms_) {
+    tools_.steps.norms(plan_, rows, held.grid.tile, sums);
+  } else {
+    tools_.steps.pairwise_distances(plan_, decision_, rows, held.grid.tile, sums);
+  }
+}
+
+/// From the norms to the scales, and then to the distances of the scaled rows, over the columns
+/// that were kept.
+void Exchange::scale() {
+  norms_ = std::move(total_);
+  tools_.steps.scale(plan_, static_cast<double*>(norms_.get()), decision_);
+  if (!plan_.needs_distances) return;
+  measures_norms_ = false;
+  total_ = allocate_zeroed(tools_.steps, sums_bytes());
+  for (Held& held : held_) {
+    const Timed timed(tools_.phases.distances);
+    measure(held);
+  }
+  add_up(held_);
 }
 
 std::int64_t Exchange::columns() const {
@@ -62,12 +83,12 @@ std::int64_t Exchange::columns() const {
 void Exchange::add(const Bucket& bucket) {
   Held& held = held_.emplace_back();
   held.bucket = bucket;
-  held.grid = rules::grid(bucket.d, plan_.n);
+  held.grid = rules::grid(bucket.d, plan_.ranks);
   {
     const Timed timed(tools_.phases.exchange);
     collect(held);
   }
-  if (plan_.needs_distances) return measure_later(held);
+  if (keeps_vectors()) return measure_later(held);
   const Range range = wanted_by(tools_.mail.rank(), held);
   held.result = tools_.steps.allocate(held.bytes(range.size()));
   deliver(held, static_cast<std::byte*>(held.result.get()));
@@ -106,9 +127,10 @@ Exchange::Held* Exchange::next_unmeasured() {
 }
 
 void Exchange::finish() {
-  if (plan_.needs_distances) {
+  if (keeps_vectors()) {
     if (measured_.valid()) measured_.get();
     add_up(held_);
+    if (plan_.needs_norms) scale();
     decide();
     for (Held& held : held_) deliver(held, static_cast<std::byte*>(held.bucket.out));
   } else {
@@ -130,6 +152,10 @@ void Exchange::decide() {
     distances_ = tools_.steps.allocate(static_cast<std::size_t>(plan_.lines) * n * sizeof(double));
     distances = static_cast<double*>(distances_.get());
     tools_.steps.spread(total(), plan_.lines, plan_.n, distances);
+    if (norms_ && plan_.lines > plan_.n) {
+      // The norm of a scaled row is known by definition.
+      tools_.steps.copy(distances + n * n, norms_.get(), n * sizeof(double));
+    }
   }
   if (plan_.rows > 0) tools_.steps.select(plan_, distances, decision_);
 }

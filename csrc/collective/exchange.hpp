@@ -54,7 +54,7 @@ class Exchange {
     std::shared_ptr<void> memory;    ///< of the vectors that came from peers
     std::vector<const void*> rows;   ///< [n] each vector at column `range.begin`; own: in place
     Range range;                     ///< columns that this rank holds of every vector
-    std::shared_ptr<void> sums;      ///< [pairs] float64 of the own shard; sharded only
+    std::shared_ptr<void> sums;      ///< [sums] float64 of the own shard; sharded only
     std::shared_ptr<void> result;    ///< the wanted columns until finish(); rules without D
     std::shared_ptr<void> combined;  ///< the own shard's result where it has no place in `result`
 
@@ -69,7 +69,8 @@ class Exchange {
 
   /// Exchanges the vectors: fills memory, rows and range.
   virtual void collect(Held& held) = 0;
-  /// Adds up the distances over the columns that this rank holds. Runs beside later adds.
+  /// Adds up the norms or distances over the columns that this rank holds. The first pass runs
+  /// beside later adds.
   virtual void measure(Held& held) = 0;
   /// Completes total() over all adds, in shard order and then in the order of the adds.
   virtual void add_up(std::deque<Held>& all) = 0;
@@ -83,10 +84,11 @@ class Exchange {
   /// Combines columns of `range`, which lies within held.range.
   void combine(const Held& held, Range range, void* out);
   Range wanted_by(int rank, const Held& held) const { return wanted(call_, held.grid, rank); }
-  std::size_t pairs_bytes() const;
-  /// What distances are taken between, from `column` of held.range on: the vectors, and the zero
-  /// vector where the plan wants their norms.
-  std::vector<const void*> points(const Held& held, std::int64_t column) const;
+  /// What one pass adds up for a shard: squared norms, or squared distances.
+  std::size_t sums_count() const;
+  std::size_t sums_bytes() const { return sums_count() * sizeof(double); }
+  /// sums [sums_count()] over `columns` columns from `column` of held.range on.
+  void sum_shard(const Held& held, std::int64_t column, std::int64_t columns, double* sums);
   double* total() const { return static_cast<double*>(total_.get()); }
 
   const Tools tools_;
@@ -94,14 +96,19 @@ class Exchange {
   const Plan plan_;
 
  private:
+  /// The vectors are kept until finish(): norms or distances decide.
+  bool keeps_vectors() const { return plan_.needs_norms || plan_.needs_distances; }
   void measure_later(Held& held);
   void measure_all();
   Held* next_unmeasured();
+  void scale();
   void decide();
   void add_nan_columns();
 
   std::deque<Held> held_;
-  std::shared_ptr<void> total_;      // [pairs] float64 over all adds
+  bool measures_norms_ = false;      // what the pass adds up
+  std::shared_ptr<void> total_;      // [sums] float64 over all adds
+  std::shared_ptr<void> norms_;      // [n] squared, of the scaled rows
   std::shared_ptr<void> distances_;  // D [lines, n]
   std::shared_ptr<void> decision_memory_;
   rules::Decision decision_;

@@ -65,16 +65,15 @@ class Ring final : public Exchange {
 
   // Shard by shard, as the owners do in `sharded`: the same sums in the same order.
   void measure(Held& held) override {
-    const std::size_t pairs = static_cast<std::size_t>(rules::pair_count(plan_.lines));
+    const std::size_t sums = sums_count();
     const std::shared_ptr<void> memory =
-        tools_.steps.allocate(static_cast<std::size_t>(plan_.n) * pairs_bytes());
+        tools_.steps.allocate(static_cast<std::size_t>(plan_.ranks) * sums_bytes());
     double* const shards = static_cast<double*>(memory.get());
-    for (int k = 0; k < plan_.n; ++k) {
+    for (int k = 0; k < plan_.ranks; ++k) {
       const Range range = shard(held.grid, k);
-      tools_.steps.pairwise_distances({points(held, range.begin), range.size(), held.bucket.dtype},
-                                      held.grid.tile, shards + static_cast<std::size_t>(k) * pairs);
+      sum_shard(held, range.begin, range.size(), shards + static_cast<std::size_t>(k) * sums);
     }
-    tools_.steps.add_shards(shards, plan_.n, plan_.lines, total());
+    tools_.steps.add_shards(shards, plan_.ranks, sums, total());
   }
 
   // The adds were measured one after the other, and each went into the total at once.

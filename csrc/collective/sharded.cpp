@@ -49,15 +49,14 @@ class Sharded final : public Exchange {
   }
 
   void measure(Held& held) override {
-    held.sums = tools_.steps.allocate(pairs_bytes());
-    tools_.steps.pairwise_distances({points(held, 0), held.range.size(), held.bucket.dtype},
-                                    held.grid.tile, static_cast<double*>(held.sums.get()));
+    held.sums = tools_.steps.allocate(sums_bytes());
+    sum_shard(held, 0, held.range.size(), static_cast<double*>(held.sums.get()));
   }
 
   // All-gather of the pair sums: everyone adds the same bytes in the same order.
   void add_up(std::deque<Held>& all) override {
-    const std::size_t n = static_cast<std::size_t>(plan_.n);
-    const std::size_t bytes = pairs_bytes();
+    const std::size_t n = static_cast<std::size_t>(plan_.ranks);
+    const std::size_t bytes = sums_bytes();
     if (bytes == 0) return;
     const std::size_t batch = std::max<std::size_t>(1, kGatherBytes / (n * bytes));
     gathered_ = tools_.steps.allocate(std::min(batch, all.size()) * n * bytes);
@@ -66,17 +65,17 @@ class Sharded final : public Exchange {
       gather_sums(all, first, count);
       const Timed timed(tools_.phases.distances);
       for (std::size_t i = 0; i < count; ++i) {
-        tools_.steps.add_shards(reinterpret_cast<const double*>(sums_at(i, 0)), plan_.n,
-                                plan_.lines, total());
+        tools_.steps.add_shards(reinterpret_cast<const double*>(sums_at(i, 0)), plan_.ranks,
+                                sums_count(), total());
       }
     }
   }
 
   /// Where the sums of shard k of the i-th add of a batch are gathered.
   std::byte* sums_at(std::size_t i, int k) const {
-    const std::size_t n = static_cast<std::size_t>(plan_.n);
+    const std::size_t n = static_cast<std::size_t>(plan_.ranks);
     return static_cast<std::byte*>(gathered_.get()) +
-           (i * n + static_cast<std::size_t>(k)) * pairs_bytes();
+           (i * n + static_cast<std::size_t>(k)) * sums_bytes();
   }
 
   void gather_sums(std::deque<Held>& all, std::size_t first, std::size_t count) {
@@ -86,10 +85,10 @@ class Sharded final : public Exchange {
     std::vector<Incoming> in;
     for (std::size_t i = 0; i < count; ++i) {
       const void* const own = all[first + i].sums.get();
-      tools_.steps.copy(sums_at(i, mail.rank()), own, pairs_bytes());
+      tools_.steps.copy(sums_at(i, mail.rank()), own, sums_bytes());
       for (int offset = 1; offset < mail.size(); ++offset) {
-        in.push_back({mail.peer(-offset), sums_at(i, mail.peer(-offset)), pairs_bytes()});
-        out.push_back({mail.peer(offset), own, pairs_bytes()});
+        in.push_back({mail.peer(-offset), sums_at(i, mail.peer(-offset)), sums_bytes()});
+        out.push_back({mail.peer(offset), own, sums_bytes()});
       }
     }
     mail.exchange(out, in);
@@ -133,7 +132,7 @@ class Sharded final : public Exchange {
 
   bool sees_all_columns() const override { return false; }
 
-  std::shared_ptr<void> gathered_;  // pair sums [adds of a batch, n, pairs] float64
+  std::shared_ptr<void> gathered_;  // sums [adds of a batch, n, sums] float64
 };
 
 }  // namespace

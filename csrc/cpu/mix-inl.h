@@ -42,6 +42,11 @@ void form_mix(const Mix& mix, std::int64_t column, std::size_t columns,
     return;
   }
   const bool plain = mix.divisor > 0 || mix.copies();
+  const auto each = [&](const auto& change) HWY_ATTR {
+    for (std::size_t at = 0; at < columns; at += kLanes) {
+      hn::Store(change(hn::Load(tag, y + at)), tag, y + at);
+    }
+  };
   for (std::size_t k = 0; k < mix.x.size(); ++k) {
     const T* row = static_cast<const T*>(mix.x[k]) + column;
     const auto weight = hn::Set(tag, static_cast<C>(mix.weights[k]));
@@ -61,9 +66,11 @@ void form_mix(const Mix& mix, std::int64_t column, std::size_t columns,
   }
   if (mix.divisor > 1) {
     const auto divisor = hn::Set(tag, static_cast<C>(mix.divisor));
-    for (std::size_t at = 0; at < columns; at += kLanes) {
-      hn::Store(hn::Div(hn::Load(tag, y + at), divisor), tag, y + at);
-    }
+    each([&](Vector<C> value) HWY_ATTR { return hn::Div(value, divisor); });
+  }
+  if (mix.scale != 1) {
+    const auto scale = hn::Set(tag, static_cast<C>(mix.scale));
+    each([&](Vector<C> value) HWY_ATTR { return hn::Mul(value, scale); });
   }
 }
 

@@ -11,14 +11,17 @@
 namespace byzccl::cpu {
 
 /// y = the sum of the vectors, divided once by `divisor` where that is above 0, else the sum of
-/// each times its weight. Without vectors y is absent.
+/// each times its weight; then times `scale`. Without vectors y is absent.
 struct Mix {
   std::vector<const void*> x;  ///< of non-zero weight, in rank order
   std::vector<double> weights;
   double divisor = 0;
+  double scale = 1;
 
   /// One vector as it is, bit for bit.
-  bool copies() const { return x.size() == 1 && weights[0] == 1 && (divisor == 0 || divisor == 1); }
+  bool copies() const {
+    return x.size() == 1 && weights[0] == 1 && (divisor == 0 || divisor == 1) && scale == 1;
+  }
 };
 
 /// @param weights  one row of W [n]

@@ -50,7 +50,7 @@ std::int64_t strip_tiles(std::int64_t tile_elements, std::int64_t tiles) {
 }  // namespace
 
 void pairwise_distances(const Rows& rows, std::int64_t tile, std::span<const std::int64_t> ends,
-                        double* total) {
+                        double* total, std::span<const Mix> mixes) {
   const FloatMode mode;
   const int n = static_cast<int>(rows.x.size());
   const std::int64_t pairs = rules::pair_count(n);
@@ -67,8 +67,9 @@ void pairwise_distances(const Rows& rows, std::int64_t tile, std::span<const std
     const std::int64_t columns = std::min(count * tile, rows.columns - first * tile);
     parallel((count + strip - 1) / strip, columns * n, [&](std::int64_t item) {
       const std::int64_t from = item * strip * tile;
-      const Strip work{rows.x.data(), n, first * tile + from,
-                       std::min(strip * tile, columns - from), tile};
+      const Strip work{
+          mixes.empty() ? nullptr : mixes.data(), rows.x.data(), n, first * tile + from,
+          std::min(strip * tile, columns - from), tile};
       HWY_DYNAMIC_DISPATCH(strip_sums)
       (work, rows.dtype, sums.data() + item * strip * pairs);
     });

@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "csrc/cpu/mix.hpp"
 #include "csrc/steps.hpp"
 
 namespace byzccl::cpu {
@@ -23,8 +24,9 @@ namespace byzccl::cpu {
 /// @param tile  columns of a tile (rules::Grid)
 /// @param ends  for each shard the tile, counted from the rows' first column, before which it ends;
 ///              ascending, the last is the number of tiles
+/// @param mixes  empty, or how each of the n rows is formed; where that is a copy, rows.x has it
 void pairwise_distances(const Rows& rows, std::int64_t tile, std::span<const std::int64_t> ends,
-                        double* total);
+                        double* total, std::span<const Mix> mixes = {});
 
 /// The instruction set that runs here, such as "AVX3": it fixes the order of sums within a tile.
 std::string_view target_name();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <byzccl/aggregate.hpp>
 #include <byzccl/rules/grid.hpp>
+#include <byzccl/rules/scaling.hpp>
 #include <byzccl/rules/select.hpp>
 #include <cmath>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include "csrc/cpu/combine_columns.hpp"
 #include "csrc/cpu/fill.hpp"
 #include "csrc/cpu/float_mode.hpp"
+#include "csrc/cpu/formed_rows.hpp"
 #include "csrc/cpu/pairwise_distances.hpp"
 #include "csrc/cpu/weighted_sum.hpp"
 #include "csrc/steps.hpp"
@@ -36,21 +38,36 @@ class CpuSteps final : public Steps {
     if (bytes > 0) std::memmove(to, from, bytes);
   }
 
-  void pairwise_distances(const Rows& rows, std::int64_t tile, double* sums) override {
-    const std::int64_t tiles = (rows.columns + tile - 1) / tile;
-    cpu::pairwise_distances(rows, tile, std::span(&tiles, 1), sums);
+  void pairwise_distances(const Plan& plan, const rules::Decision& decision, const Rows& vectors,
+                          std::int64_t tile, double* sums) override {
+    const std::int64_t tiles = (vectors.columns + tile - 1) / tile;
+    const double* scales = plan.needs_norms ? decision.scales : nullptr;
+    cpu::formed_distances(plan, scales, vectors, tile, std::span(&tiles, 1), sums);
   }
 
-  void add_shards(const double* shards, int count, int n, double* total) override {
+  void norms(const Plan& plan, const Rows& vectors, std::int64_t tile, double* sums) override {
+    const std::int64_t tiles = (vectors.columns + tile - 1) / tile;
+    cpu::formed_norms(plan, vectors, tile, std::span(&tiles, 1), sums);
+  }
+
+  void add_shards(const double* shards, int count, std::size_t sums, double* total) override {
     const cpu::FloatMode mode;
-    const std::size_t pairs = static_cast<std::size_t>(rules::pair_count(n));
-    for (std::size_t pair = 0; pair < pairs; ++pair) {
+    for (std::size_t i = 0; i < sums; ++i) {
       double sum = 0;
       for (std::size_t k = 0; k < static_cast<std::size_t>(count); ++k) {
-        sum += shards[k * pairs + pair];
+        sum += shards[k * sums + i];
       }
-      total[pair] += sum;
+      total[i] += sum;
     }
+  }
+
+  void scale(const Plan& plan, double* norms, const rules::Decision& decision) override {
+    const cpu::FloatMode mode;
+    for (int i = 0; i < plan.n; ++i) {
+      if (!std::isfinite(norms[i]) || norms[i] < 0)
+        norms[i] = std::numeric_limits<double>::infinity();
+    }
+    rules::scale_rows(rules::Solo{}, plan, norms, decision);
   }
 
   void spread(const double* pairs, int lines, int n, double* distances) override {
@@ -82,7 +99,7 @@ class CpuSteps final : public Steps {
       }
       for (int row = 0; row < outcome.rows; ++row) {
         mixes.push_back(cpu::make_mix(
-            rows, decision.weights + static_cast<std::size_t>(row) * plan.n, outcome.divisor));
+            rows, decision.weights + static_cast<std::size_t>(row) * plan.ranks, outcome.divisor));
       }
     }
     if (plan.combiner == Combiner::kColumns) {

@@ -5,9 +5,12 @@
 
 #include <cstdint>
 
+#include "csrc/cpu/mix.hpp"
+
 namespace byzccl::cpu {
 
 struct Strip {
+  const Mix* mixes = nullptr;      ///< [n] how the rows are formed; null: they are the vectors x
   const void* const* x = nullptr;  ///< n vectors, any alignment; null: zeros
   int n = 0;
   std::int64_t first_column = 0;

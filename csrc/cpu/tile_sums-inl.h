@@ -20,7 +20,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "csrc/cpu/elements-inl.h"
 #include "csrc/cpu/group_pair-inl.h"
+#include "csrc/cpu/mix-inl.h"
 #include "csrc/cpu/strip.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -87,6 +89,12 @@ class StripSums {
   void add_block(std::int64_t column, std::size_t columns, bool first) {
     const std::size_t whole = (columns + kLanes - 1) / kLanes * kLanes;
     for (std::size_t i = 0; i < n_; ++i) {
+      if (strip_.mixes != nullptr && !strip_.mixes[i].copies()) {
+        C* to = widened_.get() + i * block_;
+        form_mix<T>(strip_.mixes[i], strip_.first_column + column, columns, to);
+        rows_[i] = to;
+        continue;
+      }
       if (strip_.x[i] == nullptr) {
         std::fill_n(widened_.get() + i * block_, whole, C(0));
         rows_[i] = widened_.get() + i * block_;
@@ -120,6 +128,7 @@ class StripSums {
     if (column + static_cast<std::int64_t>(block_) > strip_.columns) return next;
     const std::size_t calls = groups_ * (groups_ + 1) / 2;
     for (std::size_t i = call * n_ / calls; i < (call + 1) * n_ / calls; ++i) {
+      if (strip_.x[i] == nullptr) continue;
       next.rows[next.count++] =
           static_cast<const char*>(strip_.x[i]) + (strip_.first_column + column) * sizeof(T);
     }

@@ -13,7 +13,8 @@ namespace byzccl {
 
 /// What some rules need to know besides the vectors; the others ignore it.
 struct Caller {
-  int own = -1;  ///< the caller's own vector, in [0, n): monna
+  int own = -1;           ///< the caller's own vector, in [0, n): monna
+  std::int64_t step = 0;  ///< bucketing: no two steps have the same buckets
 };
 
 /// Writes the aggregate of the vectors x [n, d] to out [d], on the CPU.

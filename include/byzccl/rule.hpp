@@ -4,6 +4,7 @@
 #pragma once
 
 #include <byzccl/dtype.hpp>
+#include <byzccl/rules/team.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -35,7 +36,21 @@ enum class RuleKind : std::uint8_t {
   kPhocas,
 };
 
-/// A rule with its parameters as they were written: what was left out stays out.
+enum class StepKind : std::uint8_t { kBucketing, kClip, kArc, kNnm };
+
+/// A step before a rule, with its parameters as they were written.
+struct Step {
+  StepKind kind = StepKind::kNnm;
+  std::optional<std::int64_t> s = std::nullopt;     ///< vectors of a bucket
+  std::optional<std::int64_t> seed = std::nullopt;  ///< of the buckets' permutation
+  std::optional<double> tau = std::nullopt;         ///< largest norm that clip leaves
+  std::optional<std::int64_t> f = std::nullopt;     ///< Byzantine rows tolerated
+
+  bool operator==(const Step&) const = default;
+};
+
+/// A rule with its parameters as they were written: what was left out stays out. The steps come
+/// before it in the order of their members.
 struct Rule {
   RuleKind kind = RuleKind::kMean;
   std::optional<std::int64_t> f = std::nullopt;           ///< Byzantine vectors tolerated
@@ -43,8 +58,11 @@ struct Rule {
   std::optional<std::int64_t> neighbors = std::nullopt;   ///< q of Krum's scores
   std::optional<std::int64_t> iterations = std::nullopt;  ///< steps of an iterative rule
   std::optional<double> threshold = std::nullopt;         ///< of guarded_mean, in units of M
+  std::optional<Step> bucketing = std::nullopt;
+  std::optional<Step> scaling = std::nullopt;  ///< clip or arc
+  std::optional<Step> nnm = std::nullopt;
 
-  /// Reads `krum(f=2)`; spaces between tokens are ignored.
+  /// Reads `krum(f=2)` or `bucketing(s=2)+nnm+krum(f=2)`; spaces between tokens are ignored.
   /// @throws InvalidArgument with what is known or which bound broke.
   static Rule parse(std::string_view text);
 
@@ -99,10 +117,14 @@ struct Window {
 ///
 ///     x [n, d]  --distances-->  D [n, n]  --selector-->  W [rows, n]  --combiner-->  out [d]
 ///
+/// Steps before the rule change what D is taken between (bucketing, clip, arc) or D itself (nnm);
+/// W then has the net weights of the vectors.
+///
 /// Plain data with every default resolved: it is passed to kernels by value.
 struct Plan {
   RuleKind kind = RuleKind::kMean;
-  int n = 1;
+  int ranks = 1;  ///< vectors that come in
+  int n = 1;      ///< rows that D and the rule have: the vectors, or their buckets
   int f = 0;
   int own = -1;        ///< the caller's own vector, where the rule needs it; set by who knows it
   int q = 0;           ///< neighbours of a Krum score
@@ -112,15 +134,27 @@ struct Plan {
   double infinite_above = 0;     ///< a distance above this counts as infinite in a reach
   bool needs_distances = false;  ///< false: the first step is skipped and D is not read
   int lines = 0;                 ///< of D: n, and one more for the norms, where the rule needs them
-  bool needs_own = false;        ///< the result depends on whose vector is `own`
-  int rows = 0;  ///< most rows W can have; 0: no selector, the combiner takes the n vectors as sent
+  int bucket = 0;                ///< vectors of a bucket; 0: no bucketing
+  std::int64_t seed = 0;         ///< of the buckets
+  std::int64_t step = 0;  ///< exchanges before this one: no two have the same buckets; set by who
+                          ///< knows it
+  bool needs_norms = false;  ///< clip or arc: the norms are needed before the distances
+  double tau = 0;            ///< largest norm of clip; 0: arc
+  int longest = 0;           ///< rows that arc scales down
+  int nnm_f = -1;            ///< f of nnm; -1: no nnm
+  bool needs_own = false;    ///< the result depends on whose vector is `own`
+  int rows = 0;  ///< most rows W can have; 0: no selector, the combiner takes the vectors as sent
+
+  BYZCCL_HD bool has_steps() const { return bucket > 0 || needs_norms || nnm_f >= 0; }
+
   Combiner combiner = Combiner::kWeightedSum;
   Window window;  ///< only for kColumns
 };
 
 /// Describes `rule` for n vectors of `dtype`.
 /// @throws InvalidArgument if n is not in [1, kMaxVectors] or breaks the rule's own bound, with
-///         the bound and the numbers: "krum needs n >= 2 f + 3, got n = 6, f = 2".
+///         the bound and the numbers: "krum needs n >= 2 f + 3, got n = 6, f = 2". The same for a
+///         step's bound. Behind bucketing n is the number of buckets, and both counts are given.
 Plan plan(const Rule& rule, int n, DType dtype);
 
 }  // namespace byzccl

@@ -106,6 +106,7 @@ TEST_CASE("the bits of D do not depend on threads, alignment or who owns a shard
       CHECK(distances(test::random_stack(n, d, dtype, 5, 3), d, dtype) == want);
 
       const auto steps = make_cpu_steps();
+      const Plan plan = byzccl::plan(Rule::parse("mda(f=0)"), n, dtype);
       const rules::Grid grid = rules::grid(d, n);
       const std::size_t pairs = want.size();
       std::vector<double> shards(pairs * static_cast<std::size_t>(n));
@@ -115,11 +116,11 @@ TEST_CASE("the bits of D do not depend on threads, alignment or who owns a shard
           part.push_back(static_cast<const char*>(row.data()) +
                          static_cast<std::size_t>(grid.first_column(k)) * size_of(dtype));
         }
-        steps->pairwise_distances({part, grid.columns(k), dtype}, grid.tile,
+        steps->pairwise_distances(plan, {}, {part, grid.columns(k), dtype}, grid.tile,
                                   shards.data() + static_cast<std::size_t>(k) * pairs);
       }
       std::vector<double> total(pairs, 0.0);
-      steps->add_shards(shards.data(), n, n, total.data());
+      steps->add_shards(shards.data(), n, pairs, total.data());
       CHECK(total == want);
     }
   }

@@ -54,6 +54,12 @@ TEST_CASE("a broken bound is named with the numbers") {
         "smea needs n >= 2 f + 1 and C(n, f) <= 1000000, got n = 32, f = 10");
   CHECK(error_of("smea(f=11)", 23) ==
         "smea needs n >= 2 f + 1 and C(n, f) <= 1000000, got n = 23, f = 11");
+  CHECK(error_of("bucketing(s=2)+krum(f=1)", 8) ==
+        "krum needs n >= 2 f + 3, got n = 4 (n = 8 before bucketing), f = 1");
+  CHECK(error_of("bucketing(s=3)+nnm+mda(f=1)", 6) ==
+        "nnm needs n >= 2 f + 1, got n = 2 (n = 6 before bucketing), f = 1");
+  CHECK(error_of("arc(f=4)+mean", 8) == "arc needs n >= 2 f + 1, got n = 8, f = 4");
+  CHECK(error_of("bucketing(s=9)+mean", 8) == "bucketing needs 1 <= s <= n, got s = 9, n = 8");
   CHECK(error_of("mean", 0) == "mean needs 1 <= n <= 256, got n = 0");
   CHECK(error_of("mean", 257) == "mean needs 1 <= n <= 256, got n = 257");
   CHECK(error_of("geometric_median(iterations=2147483648)", 3) ==
@@ -92,6 +98,27 @@ TEST_CASE("defaults are resolved") {
   CHECK(plan(Rule::parse("krum(f=2)"), 9, DType::kBFloat16).infinite_above ==
         static_cast<double>(FLT_MAX) / 8);
   CHECK(plan(Rule::parse("krum(f=2)"), 9, DType::kFloat64).infinite_above == DBL_MAX / 8);
+}
+
+TEST_CASE("steps have their own counts and defaults") {
+  const Plan p = plan_of("bucketing(s=2,seed=5)+arc+nnm(f=1)+median", 9);
+  CHECK(p.ranks == 9);
+  CHECK(p.n == 5);
+  CHECK(p.f == 2);
+  CHECK(p.bucket == 2);
+  CHECK(p.seed == 5);
+  CHECK(p.needs_norms);
+  CHECK(p.longest == 2 * 2 * 3 / 5);
+  CHECK(p.nnm_f == 1);
+  CHECK(p.needs_distances);
+  CHECK(p.rows == 5);
+  CHECK(p.window.rows == 5);
+  const Plan clipped = plan_of("clip(tau=0.5)+mean", 9);
+  CHECK(clipped.tau == 0.5);
+  CHECK(clipped.needs_norms);
+  CHECK_FALSE(clipped.needs_distances);
+  CHECK(plan_of("arc+krum(f=1)", 9).longest == 2 * 8 / 9);
+  CHECK_FALSE(plan_of("krum(f=1)", 9).has_steps());
 }
 
 TEST_CASE("each rule asks for its steps") {

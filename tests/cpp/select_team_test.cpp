@@ -66,6 +66,9 @@ TEST_CASE("threads that share the loops decide as one thread does") {
       const Distances D = distances(x);
       std::vector<std::string> rules = rules_at(n, f);
       rules.push_back("mean");
+      for (const char* rule : {"mean", "median", "geometric_median"}) {
+        rules.push_back("nnm(f=" + std::to_string(f) + ")+" + rule);
+      }
       for (const std::string& rule : rules) {
         const Decided solo(rule, D);
         const std::vector<double> crew = by_crew(solo.plan(), D);

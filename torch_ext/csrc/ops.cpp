@@ -60,7 +60,7 @@ at::Tensor aggregate_cpu(const at::Tensor& stack, std::string_view rule_text, st
     at::Tensor out = empty_vector(stack);
     follow_torch_threads();
     aggregate(rows.x, rows.d, rows.dtype, rule, out.mutable_data_ptr(),
-              {.own = static_cast<int>(own)});
+              {.own = static_cast<int>(own), .step = step});
     return out;
   });
 }

@@ -25,20 +25,26 @@ struct Outcome {
   Failure failure = Failure::kNone;
 };
 
-/// Views into `decision_bytes(plan)` bytes, 8-byte aligned.
+/// Views into `decision_bytes(plan)` bytes, 8-byte aligned. What has n entries speaks of the rows
+/// that the rule is given: behind bucketing they are buckets.
 struct Decision {
   Outcome* outcome = nullptr;
-  double* weights = nullptr;  ///< W [rows, n], row-major
+  double* weights = nullptr;  ///< W [rows, ranks], row-major
   double* reach = nullptr;    ///< [n]
   double* scores = nullptr;  ///< [n]; what the rule ranks by: lower is better; +inf for broken rows
+  double* scales = nullptr;  ///< [n] of clip and arc, set before select(); below 0: row is absent
   std::uint8_t* broken = nullptr;   ///< [n]
   std::uint8_t* flagged = nullptr;  ///< [n] broken, or beyond guarded_mean's threshold
 };
 
+/// Entries of W.
+BYZCCL_HD inline std::size_t weight_count(const Plan& plan) {
+  return static_cast<std::size_t>(plan.rows > 0 ? plan.rows : 1) * plan.ranks;
+}
+
 BYZCCL_HD inline std::size_t decision_bytes(const Plan& plan) {
   const std::size_t n = static_cast<std::size_t>(plan.n);
-  const std::size_t rows = static_cast<std::size_t>(plan.rows > 0 ? plan.rows : 1);
-  return sizeof(Outcome) + sizeof(double) * (rows * n + 2 * n) + (2 * n + 7) / 8 * 8;
+  return sizeof(Outcome) + sizeof(double) * (weight_count(plan) + 3 * n) + (2 * n + 7) / 8 * 8;
 }
 
 BYZCCL_HD inline Decision decision_at(const Plan& plan, void* memory) {
@@ -46,9 +52,10 @@ BYZCCL_HD inline Decision decision_at(const Plan& plan, void* memory) {
   Decision decision;
   decision.outcome = static_cast<Outcome*>(memory);
   decision.weights = reinterpret_cast<double*>(decision.outcome + 1);
-  decision.reach = decision.weights + static_cast<std::size_t>(plan.rows > 0 ? plan.rows : 1) * n;
+  decision.reach = decision.weights + weight_count(plan);
   decision.scores = decision.reach + n;
-  decision.broken = reinterpret_cast<std::uint8_t*>(decision.scores + n);
+  decision.scales = decision.scores + n;
+  decision.broken = reinterpret_cast<std::uint8_t*>(decision.scales + n);
   decision.flagged = decision.broken + n;
   return decision;
 }

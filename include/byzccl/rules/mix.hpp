@@ -31,6 +31,12 @@ BYZCCL_HD inline double mix_distance(double t_i, double S) {
   return distance > 0 ? distance : 0;
 }
 
+/// The squared distance between two mixes: P = a^T D b, and the spread of each. The same bits both
+/// ways round.
+BYZCCL_HD inline double between_mixes(double P, double S_a, double S_b) {
+  return mix_distance(P, exact_add(S_a, S_b));
+}
+
 /// G_ij.
 BYZCCL_HD inline double mix_gram(double t_i, double t_j, double S, double D_ij) {
   return exact_mul(0.5, exact_sub(exact_sub(exact_add(t_i, t_j), S), D_ij));

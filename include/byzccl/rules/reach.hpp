@@ -22,7 +22,7 @@ BYZCCL_HD void fail_closed(Team team, const Plan& plan, const Decision& decision
     decision.flagged[i] = 1;
     decision.scores[i] = kInfinity;
   });
-  team.for_each(plan.rows * n, [=](int k) { decision.weights[k] = 0; });
+  team.for_each(plan.rows * plan.ranks, [=](int k) { decision.weights[k] = 0; });
   team.once([=] {
     decision.outcome->failure = failure;
     decision.outcome->divisor = 0;

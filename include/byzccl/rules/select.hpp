@@ -17,16 +17,31 @@
 #include <byzccl/rules/multi_bulyan.hpp>
 #include <byzccl/rules/order.hpp>
 #include <byzccl/rules/reach.hpp>
+#include <byzccl/rules/select_steps.hpp>
 #include <byzccl/rules/smea.hpp>
 #include <cstddef>
 #include <cstdint>
 
 namespace byzccl::rules {
 
+/// Whether the rule itself reads D, whatever steps come before it.
+BYZCCL_HD constexpr bool reads_distances(RuleKind kind) {
+  switch (kind) {
+    case RuleKind::kMean:
+    case RuleKind::kMedian:
+    case RuleKind::kTrimmedMean:
+    case RuleKind::kMeamed:
+    case RuleKind::kPhocas:
+      return false;
+    default:
+      return true;
+  }
+}
+
 /// Bytes that select() needs besides the decision; may be 0.
 BYZCCL_HD inline std::size_t select_scratch_bytes(const Plan& plan) {
-  if (!plan.needs_distances) return 0;
-  const std::size_t bytes = neighbor_bytes(plan.n);
+  if (!reads_distances(plan.kind)) return steps_bytes(plan);
+  const std::size_t bytes = steps_bytes(plan) + neighbor_bytes(plan.n);
   switch (plan.kind) {
     case RuleKind::kMda:
       return bytes + mda_bytes(plan.n);
@@ -47,29 +62,16 @@ BYZCCL_HD inline std::size_t select_scratch_bytes(const Plan& plan) {
   }
 }
 
-/// Fills `decision` by the plan's rule; plan.rows > 0.
-///
-/// All in float64, in orders that n alone fixes: same D, same decision on every kind of device.
-/// Of a rule that says "mean of a set", W is 0 or 1 and outcome->divisor the size of the set;
-/// otherwise divisor is 0 and W holds the weights, or one row of W a selected row.
-///
-/// @param D        [lines, n] squared distances: the first n lines are symmetric with a zero
-///                 diagonal; line n, if the plan asks for it, has the squared norms; +inf where not
-///                 finite; not read unless plan.needs_distances
-/// @param scratch  select_scratch_bytes(plan) bytes, 8-byte aligned
+/// Fills `decision` by a rule that reads D, as if no steps came before it.
 template <class Team>
-BYZCCL_HD void select(Team team, const Plan& plan, const double* D, const Decision& decision,
-                      void* scratch) {
+BYZCCL_HD void select_by_distance(Team team, const Plan& plan, const double* D,
+                                  const Decision& decision, void* scratch) {
   const int rows = plan.rows;
   team.for_each(rows * plan.n, [=](int k) { decision.weights[k] = 0; });
   team.once([=] {
     *decision.outcome = {};
     decision.outcome->rows = rows;
   });
-  if (!plan.needs_distances) {
-    select_mean(team, plan, decision);
-    return;
-  }
   std::uint8_t* neighbors = static_cast<std::uint8_t*>(scratch);
   void* own = neighbors + neighbor_bytes(plan.n);
   sort_neighbors(team, plan.n, D, neighbors);
@@ -121,6 +123,39 @@ BYZCCL_HD void select(Team team, const Plan& plan, const double* D, const Decisi
     case RuleKind::kPhocas:
       break;
   }
+}
+
+/// Fills `decision` by the plan's rule; plan.rows > 0.
+///
+/// All in float64, in orders that n alone fixes: same D, same decision on every kind of device.
+/// Of a rule that says "mean of a set", W is 0 or 1 and outcome->divisor the size of the set;
+/// otherwise, and behind steps, divisor is 0 and W holds the weights, or one row of W a selected
+/// row. A row of W without weights is absent.
+///
+/// @param D        [lines, n] squared distances: the first n lines are symmetric with a zero
+///                 diagonal; line n, if the plan asks for it, has the squared norms; +inf where not
+///                 finite; not read unless plan.needs_distances
+/// @param scratch  select_scratch_bytes(plan) bytes, 8-byte aligned
+template <class Team>
+BYZCCL_HD void select(Team team, const Plan& plan, const double* D, const Decision& decision,
+                      void* scratch) {
+  if (plan.has_steps()) {
+    void* own = static_cast<std::uint8_t*>(scratch) + steps_bytes(plan);
+    const auto rule = [=](const Plan& inner, const double* distances, const Decision& given) {
+      select_by_distance(team, inner, distances, given, own);
+    };
+    select_behind_steps(team, plan, reads_distances(plan.kind), D, decision, scratch, rule);
+    return;
+  }
+  if (reads_distances(plan.kind)) {
+    select_by_distance(team, plan, D, decision, scratch);
+    return;
+  }
+  team.once([=] {
+    *decision.outcome = {};
+    decision.outcome->rows = plan.rows;
+  });
+  select_mean(team, plan, decision);
 }
 
 }  // namespace byzccl::rules

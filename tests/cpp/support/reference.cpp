@@ -2,7 +2,6 @@
 #include "support/reference.hpp"
 
 #include <algorithm>
-#include <cfloat>
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
@@ -11,6 +10,7 @@
 #include "support/reference_columns.hpp"
 #include "support/reference_geometric_median.hpp"
 #include "support/reference_selection.hpp"
+#include "support/reference_steps.hpp"
 
 namespace byzccl::testing {
 
@@ -21,18 +21,6 @@ double combinations(int n, int f) {
 }
 
 namespace {
-
-// Squared, as the distance pass sees them.
-std::vector<double> norms(const Matrix& x, DType dtype) {
-  std::vector<double> norms;
-  for (const auto& row : x) {
-    double sum = 0;
-    for (const double value : row) sum += value * value;
-    const double largest = dtype == DType::kFloat64 ? DBL_MAX : static_cast<double>(FLT_MAX);
-    norms.push_back(sum <= largest ? sum : kInfinity);
-  }
-  return norms;
-}
 
 void monna(Answer& answer, const Geometry& g, const Matrix& x, int own) {
   if (std::isinf(g.reach[own])) {
@@ -73,7 +61,7 @@ void faba(Answer& answer, const Geometry& g, const Matrix& x) {
 }
 
 void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Matrix& x,
-                   DType dtype, int own) {
+                   const std::vector<double>& norms, int own) {
   const std::vector<int> rows = g.unbroken();
   const std::size_t kept = static_cast<std::size_t>(g.n - g.f);
   const std::int64_t q = rule.neighbors.value_or(g.n - g.f - 2);
@@ -95,7 +83,7 @@ void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Ma
     case RuleKind::kMultiBulyan:
       return multi_bulyan(answer, g, x);
     case RuleKind::kCge:
-      return average(answer, x, lowest(rows, norms(x, dtype), kept, answer.margin));
+      return average(answer, x, lowest(rows, norms, kept, answer.margin));
     case RuleKind::kMonna:
       return monna(answer, g, x, own);
     case RuleKind::kSmea:
@@ -127,14 +115,16 @@ std::vector<int> all_rows(int n) {
   return rows;
 }
 
-}  // namespace
-
-Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own) {
+// Without what comes before it. A row that is not present is NaN in every column.
+Answer rule_alone(const Rule& rule, const Stepped& before, DType dtype, int own) {
+  const Matrix& x = before.y;
+  const std::vector<int>& present = before.present;
+  const std::vector<double>& norms = before.norms;
   const int n = static_cast<int>(x.size());
   const int f = static_cast<int>(rule.f.value_or((n - 1) / 2));
   Answer answer;
   if (rule.kind == RuleKind::kMean) {
-    average(answer, x, all_rows(n));
+    average(answer, x, present);
     return answer;
   }
   if (rule.kind == RuleKind::kMedian) {
@@ -181,8 +171,30 @@ Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own) {
   if (n == 1) {
     average(answer, x, {0});
   } else {
-    distance_rule(answer, rule, g, x, dtype, own);
+    distance_rule(answer, rule, g, x, norms.empty() ? squared_norms(x, dtype) : norms, own);
   }
+  return answer;
+}
+
+}  // namespace
+
+Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own, std::int64_t step) {
+  const Stepped before = apply_steps(rule, x, dtype, step);
+  Answer answer;
+  answer.failed = before.failed;
+  if (before.failed) {
+    answer.broken = all_rows(static_cast<int>(before.y.size()));
+    answer.out.assign(x[0].size(), std::numeric_limits<double>::quiet_NaN());
+    answer.magnitude.assign(x[0].size(), 0);
+    return answer;
+  }
+  answer = rule_alone(rule, before, dtype, own);
+  answer.margin = std::min(answer.margin, before.margin);
+  if (before.steps == 0) return answer;
+  answer.never_exact = true;
+  answer.mixed_columns = true;
+  answer.selected.reset();
+  if (before.broken) answer.broken = *before.broken;
   return answer;
 }
 

@@ -30,6 +30,17 @@ std::vector<int> Geometry::unbroken() const {
   return rows;
 }
 
+std::vector<double> squared_norms(const Matrix& x, DType dtype) {
+  std::vector<double> norms;
+  for (const auto& row : x) {
+    double sum = 0;
+    for (const double value : row) sum += value * value;
+    const double largest = dtype == DType::kFloat64 ? DBL_MAX : static_cast<double>(FLT_MAX);
+    norms.push_back(sum <= largest ? sum : kInfinity);
+  }
+  return norms;
+}
+
 Geometry geometry(const Matrix& x, int f, DType dtype) {
   Geometry g;
   g.n = static_cast<int>(x.size());

@@ -21,6 +21,9 @@ struct Geometry {
   std::vector<int> unbroken() const;
 };
 
+/// Squared, as the distance pass sees them.
+std::vector<double> squared_norms(const Matrix& x, DType dtype);
+
 Geometry geometry(const Matrix& x, int f, DType dtype);
 
 /// The set of mda, ascending, and the margin of that choice.

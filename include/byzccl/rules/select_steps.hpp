@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// A selector behind steps: what the rule is given, and the net weights of the vectors.
+
+#pragma once
+
+#include <byzccl/rules/bucketing.hpp>
+#include <byzccl/rules/decision.hpp>
+#include <byzccl/rules/nnm.hpp>
+#include <byzccl/rules/order.hpp>
+#include <byzccl/rules/reach.hpp>
+
+namespace byzccl::rules {
+
+/// Views into steps_bytes(plan) bytes, 8-byte aligned.
+struct StepsScratch {
+  double* weights;          ///< [rows, n] of the rows that the rule is given
+  double* V;                ///< [n, n] of nnm
+  double* pulls;            ///< [n, n]
+  double* mixed;            ///< [lines, n] D behind nnm
+  double* net;              ///< [rows, n] W V
+  std::uint8_t* neighbors;  ///< neighbor_bytes(n)
+  std::uint8_t* absent;     ///< [n]
+  std::uint8_t* order;      ///< [ranks]
+  std::uint8_t* bucket;     ///< [ranks]
+};
+
+BYZCCL_HD inline std::size_t steps_bytes(const Plan& plan) {
+  if (!plan.has_steps()) return 0;
+  const std::size_t n = static_cast<std::size_t>(plan.n);
+  const std::size_t rows = static_cast<std::size_t>(plan.rows);
+  const std::size_t lines = static_cast<std::size_t>(plan.lines);
+  const std::size_t marks = n + 2 * static_cast<std::size_t>(plan.ranks);
+  return sizeof(double) * n * (2 * rows + 2 * n + lines) + neighbor_bytes(plan.n) +
+         (marks + 7) / 8 * 8;
+}
+
+BYZCCL_HD inline StepsScratch steps_scratch_at(const Plan& plan, void* memory) {
+  const std::size_t n = static_cast<std::size_t>(plan.n);
+  StepsScratch scratch;
+  scratch.weights = static_cast<double*>(memory);
+  scratch.V = scratch.weights + plan.rows * n;
+  scratch.pulls = scratch.V + n * n;
+  scratch.mixed = scratch.pulls + n * n;
+  scratch.net = scratch.mixed + plan.lines * n;
+  scratch.neighbors = reinterpret_cast<std::uint8_t*>(scratch.net + plan.rows * n);
+  scratch.absent = scratch.neighbors + neighbor_bytes(plan.n);
+  scratch.order = scratch.absent + n;
+  scratch.bucket = scratch.order + plan.ranks;
+  return scratch;
+}
+
+/// The rule's own plan, as if its rows were the vectors.
+BYZCCL_HD inline Plan without_steps(const Plan& plan) {
+  Plan inner = plan;
+  inner.ranks = plan.n;
+  inner.bucket = 0;
+  inner.needs_norms = false;
+  inner.nnm_f = -1;
+  return inner;
+}
+
+/// mean and the column rules, which read no D: every row that is there.
+template <class Team>
+BYZCCL_HD void select_present(Team team, const Plan& plan, const std::uint8_t* absent,
+                              const Decision& decision) {
+  const int n = plan.n;
+  const int rows = plan.rows;
+  team.for_each(rows * n, [=](int k) {
+    const bool taken = rows == 1 && plan.combiner == Combiner::kWeightedSum ? true : k / n == k % n;
+    decision.weights[k] = taken && !absent[k % n] ? 1 : 0;
+  });
+  team.once([=] {
+    int present = 0;
+    for (int i = 0; i < n; ++i) present += !absent[i];
+    decision.outcome->rows = rows;
+    decision.outcome->divisor = plan.combiner == Combiner::kWeightedSum ? present : 0;
+  });
+}
+
+/// decision.weights [rows, ranks] = the rule's weights times those of nnm, the scales, and each
+/// vector's part of its bucket.
+template <class Team>
+BYZCCL_HD void weigh_vectors(Team team, const Plan& plan, const StepsScratch& scratch,
+                             const Decision& decision) {
+  const int n = plan.n;
+  const int ranks = plan.ranks;
+  const bool mixes = plan.nnm_f >= 0;
+  const double divisor = decision.outcome->divisor;
+  team.for_each(plan.rows * n, [=](int item) {
+    double* weight = scratch.weights + item;
+    if (divisor > 0) *weight = exact_div(*weight, divisor);
+  });
+  team.for_each(plan.rows * n, [=](int item) {
+    const double* row = scratch.weights + static_cast<std::size_t>(item / n) * n;
+    const int j = item % n;
+    double sum = mixes ? 0 : row[j];
+    for (int i = 0; i < n && mixes; ++i) {
+      if (row[i] == 0) continue;
+      sum = exact_add(sum, exact_mul(row[i], scratch.V[static_cast<std::size_t>(i) * n + j]));
+    }
+    const double scale = plan.needs_norms ? decision.scales[j] : 1;
+    scratch.net[item] = scale < 0 ? 0 : exact_mul(sum, scale);
+  });
+  if (plan.bucket > 0) {
+    team.once([=] { assign_buckets(plan, scratch.order, scratch.bucket); });
+  }
+  team.for_each(plan.rows * ranks, [=](int item) {
+    const double* row = scratch.net + static_cast<std::size_t>(item / ranks) * n;
+    const int rank = item % ranks;
+    const int j = plan.bucket > 0 ? scratch.bucket[rank] : rank;
+    decision.weights[item] = plan.bucket > 0 ? exact_div(row[j], bucket_size(plan, j)) : row[j];
+  });
+  team.once([=] { decision.outcome->divisor = 0; });
+}
+
+/// Decides behind the plan's steps. rule(plan, D, decision) decides without them; it is not called
+/// for rules that read no D. decision.scales is set if the plan needs norms.
+template <class Team, class Select>
+BYZCCL_HD void select_behind_steps(Team team, const Plan& plan, bool reads_distances,
+                                   const double* D, const Decision& decision, void* memory,
+                                   Select&& rule) {
+  const int n = plan.n;
+  const StepsScratch scratch = steps_scratch_at(plan, memory);
+  const Plan inner = without_steps(plan);
+  Decision given = decision;
+  given.weights = scratch.weights;
+  team.once([=] { *decision.outcome = {}; });
+  team.for_each(n, [=](int i) {
+    scratch.absent[i] = plan.needs_norms && decision.scales[i] < 0;
+    decision.reach[i] = 0;
+    decision.scores[i] = 0;
+    decision.broken[i] = 0;
+    decision.flagged[i] = 0;
+  });
+  team.for_each(plan.rows * plan.ranks, [=](int k) { decision.weights[k] = 0; });
+  if (plan.nnm_f >= 0) {
+    Plan mixing = inner;
+    mixing.f = plan.nnm_f;
+    sort_neighbors(team, n, D, scratch.neighbors);
+    if (!find_broken(team, mixing, D, scratch.neighbors, decision)) {
+      fail_closed(team, plan, decision, Failure::kTooManyBroken);
+      return;
+    }
+    weigh_neighbors(team, n, plan.nnm_f, scratch.neighbors, decision.broken, scratch.V);
+    mix_distances(team, inner, D, scratch.V, decision.broken, scratch.pulls, scratch.mixed);
+    team.for_each(n, [=](int i) { scratch.absent[i] = decision.broken[i]; });
+    D = scratch.mixed;
+  }
+  if (reads_distances) {
+    rule(inner, D, given);
+    // Reported are the broken rows of the first stage that takes reach.
+    if (plan.nnm_f >= 0) {
+      team.for_each(n, [=](int i) { decision.broken[i] = scratch.absent[i]; });
+    }
+    if (decision.outcome->failure != Failure::kNone) return;
+  } else {
+    select_present(team, inner, scratch.absent, given);
+  }
+  weigh_vectors(team, plan, scratch, decision);
+}
+
+}  // namespace byzccl::rules
