@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "support/reference_choice.hpp"
 #include "support/reference_selection.hpp"
 
 namespace byzccl::testing {
