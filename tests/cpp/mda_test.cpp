@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <byzccl/rules/mda.hpp>
+#include <chrono>
+#include <cmath>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "csrc/steps.hpp"
 #include "support/catch.hpp"
 #include "support/decided.hpp"
+#include "support/ranks.hpp"
 
 namespace byzccl::test {
 namespace {
@@ -148,6 +152,19 @@ TEST_CASE("mda prefers the lexicographically smallest of equal sets") {
   }
   REQUIRE(Decided("mda(f=2)", D).selected() == std::vector<int>{0, 1, 2});
   REQUIRE(Decided("mda(f=2)", Distances(25, 0)).selected() == std::vector<int>{0, 1, 2});
+}
+
+TEST_CASE("mda ends over sums that no distances have") {
+  // Negative and NaN sums, as a lying rank's shard may hold: infinitely far, never nearest.
+  const auto selected = [](const std::vector<double>& sums) {
+    Distances D(25);
+    make_cpu_steps()->spread(sums.data(), 5, 5, D.data());
+    std::vector<int> rows;
+    run(1, [&](int) { rows = Decided("mda(f=2)", D).selected(); }, std::chrono::seconds(20));
+    return rows;
+  };
+  CHECK(selected({-0.5, 0, 1, 1, 0, 1, 1, 1, 1, 1}) == std::vector<int>{0, 2, 3});
+  CHECK(selected({-0.5, std::nan(""), 1, 1, 0, 1, 1, 1, 1, 1}) == std::vector<int>{0, 3, 4});
 }
 
 TEST_CASE("mda finds a planted set") {

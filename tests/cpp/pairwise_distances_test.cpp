@@ -149,15 +149,34 @@ TEST_CASE("values that are not finite, or overflow, reach the sums of their row 
   CHECK(std::isnan(distances(both, 9, DType::kFloat32)[0]));
 }
 
-TEST_CASE("spread makes D symmetric and what is not finite infinite") {
+TEST_CASE("spread makes D symmetric and what is no finite sum of squares infinite") {
   const double infinity = std::numeric_limits<double>::infinity();
-  const std::vector<double> pairs = {1, std::nan(""), infinity};
-  std::vector<double> D(9, -1.0);
-  make_cpu_steps()->spread(pairs.data(), 3, 3, D.data());
-  CHECK(D == std::vector<double>{0, 1, infinity, 1, 0, infinity, infinity, infinity, 0});
+  for (const double bad : {std::nan(""), infinity, -infinity, -0.5, -1e-300}) {
+    CAPTURE(bad);
+    const std::vector<double> pairs = {1, bad, infinity};
+    std::vector<double> D(9, -1.0);
+    make_cpu_steps()->spread(pairs.data(), 3, 3, D.data());
+    CHECK(D == std::vector<double>{0, 1, infinity, 1, 0, infinity, infinity, infinity, 0});
+  }
+  const std::vector<double> pairs = {1, -1.0, infinity};
   std::vector<double> lines(6, -1.0);
   make_cpu_steps()->spread(pairs.data(), 3, 2, lines.data());
   CHECK(lines == std::vector<double>{0, 1, 1, 0, infinity, infinity});
+}
+
+TEST_CASE("any number of threads may be asked for") {
+  const int before = threads();
+  for (const std::int64_t d : {64, 300'000}) {
+    const auto rows = test::random_stack(4, d, DType::kFloat32);
+    set_threads(1);
+    const std::vector<double> want = distances(rows, d, DType::kFloat32);
+    for (const int count : {1 << 29, std::numeric_limits<int>::max()}) {
+      CAPTURE(d, count);
+      set_threads(count);
+      CHECK(distances(rows, d, DType::kFloat32) == want);
+    }
+  }
+  set_threads(before);
 }
 
 TEST_CASE("a null row is the zero vector, and the pairs of the others keep their bits") {

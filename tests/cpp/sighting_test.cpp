@@ -75,6 +75,16 @@ TEST_CASE("sightings and verdicts survive the board") {
   REQUIRE(parse_verdict("\nnobody", 1).has_value());
 }
 
+TEST_CASE("what is too long for the board is cut, not lost") {
+  const std::string words = "disk full " + std::string(5000, 'x');
+  const auto sighting = parse_sighting(to_text(Sighting{Kind::kGaveUp, 1, words}), 2);
+  REQUIRE(sighting.has_value());
+  CHECK((sighting->detail.size() > 4000 && words.starts_with(sighting->detail)));
+  const auto verdict = parse_verdict(to_text(Verdict{{1}, words}), 2);
+  REQUIRE(verdict.has_value());
+  CHECK((verdict->message.size() > 4000 && words.starts_with(verdict->message)));
+}
+
 TEST_CASE("what is no sighting and no verdict is not read as one") {
   for (const char* text : {"", "t", "t ", "x1 ", "t-1 ", "t1", "t7 ", "t99999999999 ", "1 "}) {
     CAPTURE(text);

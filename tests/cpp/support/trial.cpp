@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "support/trial.hpp"
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace byzccl::test {
+
+Plans only_culprit(FaultPlan plan) {
+  return [plan](int rank) { return rank == kCulprit ? plan : FaultPlan{}; };
+}
+
+std::vector<Fate> try_out(const Trial& trial) {
+  auto ends = local_transports(kRanks);
+  std::vector<Fate> fates(kRanks);
+  std::atomic<int> waiting{kRanks - 1};
+  run(kRanks, [&](int rank) {
+    const auto index = static_cast<std::size_t>(rank);
+    const auto transport =
+        std::make_shared<FaultyTransport>(std::move(ends[index]), trial.plan_of(rank));
+    Communicator communicator(
+        transport, {.algorithm = trial.algorithm, .timeout = kTimeout, .chunk_bytes = 1024});
+    Fate& fate = fates[index];
+    const auto start = Clock::now();
+    std::optional<Pending> pending;
+    Bytes x = random_vector(rank, kColumns, DType::kFloat32);
+    if (rank != kCulprit || trial.culprit_calls) {
+      for (int i = 0; i < trial.reductions; ++i) {
+        pending =
+            communicator.all_reduce(x.data(), kColumns, DType::kFloat32, Rule::parse(trial.rule));
+      }
+    }
+    if (rank == kCulprit) {
+      while (waiting > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      transport->release();
+    }
+    if (!pending) return;
+    try {
+      pending->wait();
+      fate.finished = true;
+    } catch (const TransportError& error) {
+      fate.message = error.what();
+      fate.suspects = error.suspects();
+    } catch (const std::exception& error) {
+      fate.message = std::string("another kind of error: ") + error.what();
+    }
+    fate.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+    if (rank != kCulprit) --waiting;
+  });
+  return fates;
+}
+
+}  // namespace byzccl::test
