@@ -79,6 +79,11 @@ class Exchange::State {
     return Pending(std::move(pending));
   }
 
+  void refuse(const std::string& mistake) {
+    check_open();
+    refuse(Message::kFinish, {.dtype = dtype_}, mistake);
+  }
+
  private:
   void check_open() const {
     BYZCCL_CHECK(open_, "the exchange is over: it was finished, or a mistake ended it");
@@ -116,6 +121,7 @@ Report Pending::report() { return state_->get(); }
 Exchange::Exchange(std::shared_ptr<State> state) : state_(std::move(state)) {}
 void Exchange::add(void* x, std::int64_t d, DType dtype) { state_->add({x, x, d, dtype}, ""); }
 Pending Exchange::finish() { return state_->finish(); }
+void Exchange::refuse(std::string_view mistake) { state_->refuse(std::string(mistake)); }
 
 class Communicator::Impl {
  public:

@@ -58,6 +58,8 @@ class Exchange {
   void add(void* x, std::int64_t d, DType dtype);
   /// No more adds. Call once.
   Pending finish();
+  /// Ends the exchange for a mistake that the caller found: the others learn of it, not wait.
+  void refuse(std::string_view mistake);
 
  private:
   std::shared_ptr<State> state_;

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import weakref
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -16,15 +16,18 @@ from torch._C._distributed_c10d import PrefixStore, ProcessGroupGloo
 from torch.distributed import distributed_c10d as c10d
 
 from byzccl import _C, report
-from byzccl.errors import Error, InvalidArgument
+from byzccl.errors import Error, InvalidArgument, TransportError
 
-# One count per group name for the life of the process: ranks create their communicators in the same
-# order, so equal counts meet in the store, and a name is never used twice.
-_count: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+# One count per group: its ranks create their communicators in the same order, so equal counts meet
+# in the store. Not per name: a rank that was replaced has not seen the earlier groups of that name.
+_count: weakref.WeakKeyDictionary[dist.ProcessGroup, Iterator[int]] = weakref.WeakKeyDictionary()
 
 
 class Pending:
-    """A reduction that may still be under way."""
+    """A reduction that may still be under way.
+
+    A tensor that is not contiguous gets its result by wait(), is_completed() or report().
+    """
 
     def __init__(self, core: _C.Pending, target: torch.Tensor, flat: torch.Tensor) -> None:
         self._core = core
@@ -40,10 +43,16 @@ class Pending:
         return True
 
     def is_completed(self) -> bool:
-        return self._core.done()
+        """Whether wait() would return or raise at once."""
+        if not self._core.done():
+            return False
+        with contextlib.suppress(Error):
+            self.wait()
+        return True
 
     def report(self) -> report.Report:
         """What this reduction says about itself; waits first."""
+        self.wait()
         return report.read(self._core.report())
 
 
@@ -77,15 +86,25 @@ class Communicator:
         """
         if group is None:
             group = dist.group.WORLD
+        if group is None:
+            raise InvalidArgument("the default process group has not been initialized")
         if not isinstance(group, dist.ProcessGroup) or c10d._rank_not_in_group(group):
             raise InvalidArgument("no usable process group: this rank is not a member of it")
-        name = group.group_name
+        timeout_ms = timeout // timedelta(milliseconds=1)
+        if timeout_ms < 1:
+            raise InvalidArgument(f"timeout must be at least 1 ms, got {timeout}")
+        count = next(_count.setdefault(group, itertools.count()))
         store = PrefixStore(
-            f"byzccl/{name}/{next(_count[name])}", c10d._get_process_group_store(group)
+            f"byzccl/{group.group_name}/{count}", c10d._get_process_group_store(group)
         )
         rank, size = dist.get_rank(group), dist.get_world_size(group)
-        gloo = ProcessGroupGloo(store, rank, size, timeout)
-        timeout_ms = max(1, timeout // timedelta(milliseconds=1))
+        try:
+            gloo = ProcessGroupGloo(store, rank, size, timeout)
+        except RuntimeError as error:
+            raise TransportError(
+                f"rank {rank} did not meet all {size} ranks of the group within {timeout}; each "
+                f"must create the communicator: {error}"
+            ) from error
         self.rank = rank
         self.size = size
         self.algorithm = algorithm

@@ -28,7 +28,8 @@ class Robust:
     all buckets become the aggregate. With `mean` the step is DDP's own up to rounding.
 
     A failed reduction raises RuntimeError out of `backward()`; the original is in `error`. The
-    gradients of that step are unspecified: skip the optimizer's step. The next one begins cleanly.
+    gradients of that step are unspecified: skip the optimizer's step. The next one begins cleanly,
+    but after a TransportError none does: build the model's DDP anew.
     """
 
     def __init__(
@@ -197,10 +198,11 @@ def robustify(
     experiments. `delay_ms` holds every message back, to try a slow network.
 
     Raises InvalidArgument where the hook would not see every gradient: the Python reducer, delayed
-    all-reduce, DDP's mixed precision, an optimizer in the backward pass, several dtypes.
+    all-reduce, DDP's mixed precision, an optimizer in the backward pass, several dtypes; and where
+    the rule is unknown or needs more ranks.
     """
     _check(model)
-    _C.canonical(rule)
+    _C.explain(torch.zeros(model.process_group.size(), 1), rule)  # its text and its bound on n
     communicator = Communicator(model.process_group, algorithm, timeout, delay_ms=delay_ms)
     robust = Robust(model, rule, communicator, tamper)
     model.register_comm_hook(None, robust._hook)

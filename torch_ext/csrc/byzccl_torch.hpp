@@ -46,13 +46,15 @@ class Pending {
 /// One reduction in pieces, as byzccl::Exchange.
 class Exchange {
  public:
-  explicit Exchange(std::shared_ptr<Pending::Flight> flight) : flight_(std::move(flight)) {}
+  Exchange(std::shared_ptr<Pending::Flight> flight, byzccl::Exchange core)
+      : flight_(std::move(flight)), core_(std::move(core)) {}
   /// Starts to exchange the tensor and returns. finish() writes the result over it.
   void add(at::Tensor tensor);
   Pending finish();
 
  private:
   std::shared_ptr<Pending::Flight> flight_;
+  byzccl::Exchange core_;  // not the flight's, which the communicator keeps: dropped with this
 };
 
 /// byzccl::Communicator for tensors: dense, contiguous, on the CPU, float32, float16, bfloat16 or
@@ -74,6 +76,8 @@ class Communicator {
   /// `out` has 1/n of the elements of `in`.
   Pending reduce_scatter(at::Tensor out, at::Tensor in, const Rule& rule);
   Exchange begin(const Rule& rule);
+  /// Stands for a call that the caller's mistake prevents: the others learn of it, not wait.
+  void refuse(std::string_view mistake) noexcept;
 
   std::int64_t bytes_received() const { return core_->bytes_received(); }
   std::int64_t bytes_sent() const { return core_->bytes_sent(); }
@@ -81,6 +85,9 @@ class Communicator {
 
  private:
   std::shared_ptr<Pending::Flight> launch();
+  /// Runs `checks`; a mistake that they find goes round before it is raised.
+  template <class F>
+  void check(F&& checks);
 
   std::list<std::shared_ptr<Pending::Flight>> flights_;  // keeps what may still be touched
   std::unique_ptr<byzccl::Communicator> core_;           // so it goes before them

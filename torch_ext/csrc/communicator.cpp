@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The communicator for tensors: checks them, keeps them alive, passes pointers on.
 
+#include <algorithm>
+#include <byzccl/error.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,7 +15,6 @@ namespace byzccl::torch {
 /// One reduction and the tensors that it may touch until it is done.
 struct Pending::Flight {
   std::vector<at::Tensor> tensors;
-  std::optional<byzccl::Exchange> exchange;
   std::optional<byzccl::Pending> pending;
 
   void* keep(at::Tensor tensor) {
@@ -44,16 +45,21 @@ bool Pending::done() const { return flight_->pending->done(); }
 Report Pending::report() { return flight_->pending->report(); }
 
 void Exchange::add(at::Tensor tensor) {
-  check_flat(tensor, "tensor");
+  try {
+    check_flat(tensor, "tensor");
+  } catch (const InvalidArgument& error) {
+    core_.refuse(error.what());
+    throw;
+  }
   mark_written(tensor);
   const std::int64_t d = tensor.numel();
   const DType dtype = dtype_of(tensor.scalar_type());
-  flight_->exchange->add(flight_->keep(std::move(tensor)), d, dtype);
+  core_.add(flight_->keep(std::move(tensor)), d, dtype);
 }
 
 Pending Exchange::finish() {
   follow_torch_threads();
-  flight_->pending = flight_->exchange->finish();
+  flight_->pending = core_.finish();
   return Pending(flight_);
 }
 
@@ -63,15 +69,34 @@ Communicator::Communicator(std::shared_ptr<Transport> transport, CommunicatorOpt
 Communicator::~Communicator() = default;
 
 std::shared_ptr<Pending::Flight> Communicator::launch() {
-  std::erase_if(flights_, [](const auto& flight) {
-    return flight->pending ? flight->pending->done() : !flight->exchange;
+  // Work is done in the order of the calls: when one is done, so are all before it.
+  const auto done = std::find_if(flights_.rbegin(), flights_.rend(), [](const auto& flight) {
+    return flight->pending && flight->pending->done();
   });
+  flights_.erase(flights_.begin(), done.base());
   follow_torch_threads();
   return flights_.emplace_back(std::make_shared<Pending::Flight>());
 }
 
+void Communicator::refuse(std::string_view mistake) noexcept {
+  try {
+    core_->begin(Rule::parse("mean")).refuse(mistake);
+  } catch (const std::exception&) {  // an exchange is open: the mistake is not a call of its own
+  }
+}
+
+template <class F>
+void Communicator::check(F&& checks) {
+  try {
+    checks();
+  } catch (const InvalidArgument& error) {
+    refuse(error.what());
+    throw;
+  }
+}
+
 Pending Communicator::all_reduce(at::Tensor tensor, const Rule& rule) {
-  check_flat(tensor, "tensor");
+  check([&] { check_flat(tensor, "tensor"); });
   mark_written(tensor);
   const std::int64_t d = tensor.numel();
   const DType dtype = dtype_of(tensor.scalar_type());
@@ -81,7 +106,7 @@ Pending Communicator::all_reduce(at::Tensor tensor, const Rule& rule) {
 }
 
 Pending Communicator::reduce(at::Tensor tensor, const Rule& rule, int root) {
-  check_flat(tensor, "tensor");
+  check([&] { check_flat(tensor, "tensor"); });
   mark_written(tensor);
   const std::int64_t d = tensor.numel();
   const DType dtype = dtype_of(tensor.scalar_type());
@@ -91,12 +116,14 @@ Pending Communicator::reduce(at::Tensor tensor, const Rule& rule, int root) {
 }
 
 Pending Communicator::reduce_scatter(at::Tensor out, at::Tensor in, const Rule& rule) {
-  check_flat(in, "in");
-  check_flat(out, "out");
+  check([&] {
+    check_flat(in, "in");
+    check_flat(out, "out");
+    BYZCCL_CHECK(out.scalar_type() == in.scalar_type(), "out and in must have the same dtype");
+    BYZCCL_CHECK(out.numel() * size() == in.numel(), "in must have n times the elements of out, ",
+                 "got ", in.numel(), " and ", out.numel(), " with n = ", size());
+  });
   const std::int64_t d = in.numel();
-  BYZCCL_CHECK(out.scalar_type() == in.scalar_type(), "out and in must have the same dtype");
-  BYZCCL_CHECK(out.numel() * size() == d, "in must have n times the elements of out, got ", d,
-               " and ", out.numel(), " with n = ", size());
   mark_written(out);
   const DType dtype = dtype_of(in.scalar_type());
   auto flight = launch();
@@ -108,8 +135,7 @@ Pending Communicator::reduce_scatter(at::Tensor out, at::Tensor in, const Rule& 
 
 Exchange Communicator::begin(const Rule& rule) {
   auto flight = launch();
-  flight->exchange = core_->begin(rule);
-  return Exchange(std::move(flight));
+  return {std::move(flight), core_->begin(rule)};
 }
 
 }  // namespace byzccl::torch

@@ -73,6 +73,16 @@ byzccl::Report explain(const at::Tensor& stack, const std::string& rule) {
   return byzccl::explain(rows.x, rows.d, rows.dtype, byzccl::Rule::parse(rule));
 }
 
+/// A rule that cannot be read is a call that the other ranks must not wait for.
+byzccl::Rule parse(Communicator& communicator, const std::string& rule) {
+  try {
+    return byzccl::Rule::parse(rule);
+  } catch (const byzccl::InvalidArgument& error) {
+    communicator.refuse(error.what());
+    throw;
+  }
+}
+
 /// One rule as (name, bound, advice, [(parameter, required, bound)]).
 py::list rule_table() {
   py::list table;
@@ -124,7 +134,6 @@ void bind_communicator(py::module_& m) {
       .def("add", &Exchange::add, py::arg("tensor"), NoGil())
       .def("finish", &Exchange::finish, NoGil());
 
-  using byzccl::Rule;
   py::class_<Communicator, Holder<Communicator>>(m, "Communicator")
       .def(py::init([](const c10::intrusive_ptr<c10d::Backend>& backend,
                        const c10::intrusive_ptr<c10d::Store>& store, const std::string& algorithm,
@@ -144,24 +153,23 @@ void bind_communicator(py::module_& m) {
       .def(
           "all_reduce",
           [](Communicator& c, at::Tensor tensor, const std::string& rule) {
-            return c.all_reduce(std::move(tensor), Rule::parse(rule));
+            return c.all_reduce(std::move(tensor), parse(c, rule));
           },
           py::arg("tensor"), py::arg("rule"), NoGil())
       .def(
           "reduce",
           [](Communicator& c, at::Tensor tensor, const std::string& rule, int root) {
-            return c.reduce(std::move(tensor), Rule::parse(rule), root);
+            return c.reduce(std::move(tensor), parse(c, rule), root);
           },
           py::arg("tensor"), py::arg("rule"), py::arg("root"), NoGil())
       .def(
           "reduce_scatter",
           [](Communicator& c, at::Tensor out, at::Tensor in, const std::string& rule) {
-            return c.reduce_scatter(std::move(out), std::move(in), Rule::parse(rule));
+            return c.reduce_scatter(std::move(out), std::move(in), parse(c, rule));
           },
           py::arg("output"), py::arg("input"), py::arg("rule"), NoGil())
       .def(
-          "begin",
-          [](Communicator& c, const std::string& rule) { return c.begin(Rule::parse(rule)); },
+          "begin", [](Communicator& c, const std::string& rule) { return c.begin(parse(c, rule)); },
           py::arg("rule"), NoGil())
       .def(
           "abort", [](Communicator& c, const std::string& reason) { c.abort(reason); },

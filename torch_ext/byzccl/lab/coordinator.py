@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import tempfile
 import traceback
 import warnings
@@ -108,6 +109,7 @@ def serve(
     """A worker's life: runs from the pipe until None comes."""
     for other in others:
         other.close()  # the parent's ends, inherited: a dead parent must read as end of file
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the parent's handler is inherited, too
     try:
         torch.set_num_threads(1)
         # Of the first layer's gradient, one channel deep, whose strides mean nothing.

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
+import signal
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,16 +78,23 @@ def main(args: argparse.Namespace) -> int:
         lr=args.lr, momentum=args.momentum, model=args.model, algorithm=args.algorithm,
         seed=args.seed, data=args.data, evaluations=min(Settings.evaluations, args.steps),
     )  # fmt: skip
-    if not 0 <= settings.byzantine < settings.workers or settings.steps < 1:
-        console.print("demo: needs 0 <= byzantine < workers and steps >= 1", style="red")
+    if not 0 <= settings.byzantine < settings.workers or min(settings.steps, settings.batch) < 1:
+        console.print("demo: needs 0 <= byzantine < workers, steps >= 1, batch >= 1", style="red")
+        return 2
+    if settings.seed < 0 or not settings.lr >= 0 or not settings.momentum >= 0:
+        console.print("demo: seed, lr and momentum must not be negative", style="red")
         return 2
     try:
-        runs = plan_runs(args.rules, args.attack, settings)
         dataset = data.load(settings.data)
-    except (ValueError, ImportError) as error:
+        example = model.build(settings.model, dataset.side, settings.seed)
+        d = sum(parameter.numel() for parameter in example.parameters())
+        runs = plan_runs(args.rules, args.attack, settings, d)
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "index.html").touch()  # told now rather than after the training
+    except (ValueError, ImportError, OSError) as error:
         console.print(f"demo: {error}", style="red", markup=False)
         return 2
-    args.out.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the workers
     console.print(page.describe(settings, dataset.name), highlight=False, markup=False)
     start = time.perf_counter()
     try:
@@ -111,8 +121,8 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def plan_runs(rules: list[str], attacks: list[str], settings: Settings) -> list[Run]:
-    """Every rule under every attack. Raises ValueError for an unknown name or a broken bound."""
+def plan_runs(rules: list[str], attacks: list[str], settings: Settings, d: int) -> list[Run]:
+    """Every rule under every attack, on gradients [d]. Raises ValueError for a mistake in one."""
     n, runs = settings.workers, []
     for attack in attacks:
         for name in rules:
@@ -121,7 +131,7 @@ def plan_runs(rules: list[str], attacks: list[str], settings: Settings) -> list[
             if rule != BASELINE:
                 byzccl.explain(torch.zeros(n, 1), rule)
             if f > 0 and not adversary.honest(attack):
-                byzccl.attack.craft(torch.zeros(n - f, 1), attack, n=n, f=f, rank=n - 1)
+                byzccl.attack.craft(torch.zeros(n - f, d), attack, n=n, f=f, rank=n - 1)
             runs.append(Run(rule, attack, list(range(n - f, n))))
     return runs
 
@@ -166,6 +176,15 @@ def show(table: tables.Table, console: Console) -> None:
     console.print(rich)
 
 
+def finite(value: Any) -> Any:
+    """What JSON can say of it: a number that is not finite becomes null."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write(out: Path, settings: Settings, dataset: str, results: list[Result]) -> None:
     """results.json, the pictures and index.html; an earlier run's pictures go."""
     for old in ("accuracy.png", "weights.png"):
@@ -179,7 +198,8 @@ def write(out: Path, settings: Settings, dataset: str, results: list[Result]) ->
         "settings": asdict(settings), "data": dataset, "versions": versions,
         "runs": [asdict(result) for result in results],
     }  # fmt: skip
-    (out / "results.json").write_text(json.dumps(content), encoding="utf-8")
+    text = json.dumps(finite(content), allow_nan=False)
+    (out / "results.json").write_text(text, encoding="utf-8")
 
     title = f"{dataset}, {settings.workers} ranks, the last {settings.byzantine} Byzantine"
     pictures = [("accuracy.png", "Test accuracy over the training steps, one graph an attack.")]
