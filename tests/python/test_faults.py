@@ -53,8 +53,10 @@ def names_the_lost_rank(lost: int, tcp: bool, algorithm: str, moment: str, numbe
         with pytest.raises(byzccl.TransportError) as caught:
             act(communicator, moment, "krum(f=0)", stop)
         elapsed = time.monotonic() - start
-        assert caught.value.suspects == (lost,), str(caught.value)
-        assert f"rank {lost}" in str(caught.value)
+        # Without the store each rank says what it saw itself, and that may be a victim.
+        if not tcp:
+            assert caught.value.suspects == (lost,), str(caught.value)
+        assert all(f"rank {rank}" in str(caught.value) for rank in caught.value.suspects)
         late = 0.0 if number == signal.SIGKILL else GRACE
         assert elapsed < TIMEOUT[number].total_seconds() + late, elapsed
         with pytest.raises(byzccl.TransportError):
@@ -62,9 +64,10 @@ def names_the_lost_rank(lost: int, tcp: bool, algorithm: str, moment: str, numbe
         del communicator
         if rejoin:
             rejoin(rank)
-        return elapsed
+        return caught.value.suspects
 
-    return run(N, body, lost={lost}, tcp=tcp, limit=25)
+    named = run(N, body, lost={lost}, tcp=tcp, limit=25)
+    assert (lost,) in named, named
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -116,6 +119,7 @@ def test_abort_carries_its_reason():
 def test_dropping_an_exchange_that_is_under_way():
     def body(rank):
         communicator = byzccl.Communicator(timeout=timedelta(seconds=20))
+        communicator.all_reduce(torch.ones(1), "mean").wait()  # all have met
         exchange = communicator.begin("median")
         if rank != 0:
             exchange.add(torch.ones(100_000))

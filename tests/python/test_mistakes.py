@@ -71,6 +71,15 @@ def test_a_result_reaches_a_tensor_that_is_not_contiguous():
     run(N, body)
 
 
+def test_a_communicator_lasts_as_long_as_what_it_started():
+    def body(rank):
+        x = torch.full((5,), float(rank))
+        byzccl.Communicator(timeout=timedelta(seconds=20)).all_reduce(x, "mean").wait()
+        assert torch.equal(x, torch.full((5,), 1.0))
+
+    run(N, body)
+
+
 def test_a_rank_that_makes_no_communicator_is_not_waited_for_for_ever():
     def body(rank):
         if rank != WRONG:

@@ -29,8 +29,11 @@ class Pending:
     A tensor that is not contiguous gets its result by wait(), is_completed() or report().
     """
 
-    def __init__(self, core: _C.Pending, target: torch.Tensor, flat: torch.Tensor) -> None:
+    def __init__(
+        self, core: _C.Pending, target: torch.Tensor, flat: torch.Tensor, owner: Communicator
+    ) -> None:
         self._core = core
+        self._owner: Communicator | None = owner  # else a temporary one would end under way
         self._target: torch.Tensor | None = target
         self._flat = flat
 
@@ -40,6 +43,7 @@ class Pending:
         if self._target is not None and self._flat is not self._target:
             self._target.copy_(self._flat.view(self._target.shape))
         self._target = None
+        self._owner = None
         return True
 
     def is_completed(self) -> bool:
@@ -117,20 +121,20 @@ class Communicator:
         """`tensor` becomes the aggregate of all ranks' tensors, the same bits on every rank."""
         target = tensor.detach()
         flat = target if target.is_contiguous() else target.contiguous()
-        return Pending(self._open().all_reduce(flat, rule), target, flat)
+        return Pending(self._open().all_reduce(flat, rule), target, flat, self)
 
     def reduce(self, tensor: torch.Tensor, rule: str, dst: int) -> Pending:
         """`tensor` becomes the aggregate on rank `dst` of the group; elsewhere it stays."""
         target = tensor.detach()
         flat = target if target.is_contiguous() else target.contiguous()
-        return Pending(self._open().reduce(flat, rule, dst), target, flat)
+        return Pending(self._open().reduce(flat, rule, dst), target, flat, self)
 
     def reduce_scatter(self, output: torch.Tensor, input: torch.Tensor, rule: str) -> Pending:
         """`output` [d / n] becomes this rank's part of the aggregate of the inputs [d]."""
         target = output.detach()
         flat = target if target.is_contiguous() else torch.empty_like(target).contiguous()
         core = self._open().reduce_scatter(flat, input.detach().contiguous(), rule)
-        return Pending(core, target, flat)
+        return Pending(core, target, flat, self)
 
     def begin(self, rule: str) -> _C.Exchange:
         """Opens a reduction in pieces: add() each contiguous tensor, then finish().

@@ -123,6 +123,8 @@ class Robust:
         self._steps += 1
         for rank in raw.broken:
             self._broken[rank] += 1
+        if raw.failed:  # nobody had a say, and nobody in particular is to blame
+            return
         for rank, weight in enumerate(raw.weights):
             self._excluded[rank] += weight == 0
 
@@ -132,7 +134,7 @@ class Robust:
 
     @property
     def excluded(self) -> tuple[int, ...]:
-        """In how many steps each rank got no weight. Stays 0 for column rules."""
+        """In how many steps each rank got no weight while others did. Stays 0 for column rules."""
         return tuple(self._excluded)
 
     def state_dict(self) -> dict[str, Any]:
