@@ -17,9 +17,11 @@ std::string sighting_key(int rank) { return concat("byzccl/sighting/", rank); }
 const std::string kVerdictKey = "byzccl/verdict";
 
 /// How long to read what the others saw. Only used up where two or more ranks are silent: then a
-/// victim on a busy machine must get to write, or it is named with the culprit.
+/// victim on a busy machine must get to write, or it is named with the culprit. Well below the
+/// timeout: who sees a closed connection must have judged before those further away lose patience
+/// with ranks that only wait as they do.
 milliseconds grace(milliseconds timeout) {
-  return std::clamp(timeout, milliseconds(250), milliseconds(5000));
+  return std::clamp(timeout / 3, milliseconds(50), milliseconds(5000));
 }
 
 constexpr milliseconds kBoardPause{5};
