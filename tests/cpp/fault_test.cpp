@@ -24,7 +24,7 @@ using test::only_culprit;
 using test::try_out;
 
 constexpr DType kF32 = DType::kFloat32;
-constexpr milliseconds kGrace = test::kTimeout;
+constexpr milliseconds kGrace = test::kTimeout / 3;
 /// A loaded machine may be late by this much; a second timeout would show.
 constexpr milliseconds kSlack{500};
 
