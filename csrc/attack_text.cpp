@@ -1,53 +1,24 @@
 // SPDX-License-Identifier: MIT
-// The text form of an adversary: one table, read both ways.
+// The text form of an adversary, read both ways from the table.
 
+#include <algorithm>
 #include <array>
 #include <byzccl/attack.hpp>
 #include <byzccl/error.hpp>
 #include <charconv>
 #include <cmath>
 #include <type_traits>
+#include <utility>
 #include <variant>
+
+#include "csrc/attack_table.hpp"
 
 namespace byzccl {
 namespace {
 
-using Real = std::optional<double> Attack::*;
-using Integer = std::optional<std::int64_t> Attack::*;
-
-struct Parameter {
-  std::string_view name;
-  std::variant<Real, Integer> member;
-  bool negative = true;  ///< may be below 0
-};
-
-struct Row {
-  AttackKind kind;
-  std::string_view name;
-  std::array<Parameter, 2> parameters{};
-  std::size_t count = 0;
-};
-
-constexpr Parameter kScale{"scale", &Attack::scale};
-constexpr Parameter kValue{"value", &Attack::value};
-constexpr Parameter kTarget{"target", &Attack::target, false};
-
-constexpr std::array kTable{
-    Row{AttackKind::kNone, "none"},
-    Row{AttackKind::kSignFlip, "sign_flip", {kScale}, 1},
-    Row{AttackKind::kAlie, "alie", {Parameter{"z", &Attack::z}}, 1},
-    Row{AttackKind::kInnerProduct, "ipm", {kScale}, 1},
-    Row{AttackKind::kGaussian, "gaussian", {Parameter{"sigma", &Attack::sigma, false}}, 1},
-    Row{AttackKind::kConstant, "constant", {kValue}, 1},
-    Row{AttackKind::kSpike, "spike", {kValue, kTarget}, 2},
-    Row{AttackKind::kNan, "nan"},
-    Row{AttackKind::kInf, "inf"},
-    Row{AttackKind::kMimic, "mimic", {kTarget}, 1},
-};
-
-std::span<const Parameter> parameters_of(const Row& row) {
-  return std::span(row.parameters).first(row.count);
-}
+using attacks::kDirections;
+using attacks::Parameter;
+using attacks::Row;
 
 template <class Items>
 std::string names(const Items& items) {
@@ -84,6 +55,15 @@ class Reader {
     skip_spaces();
     if (!rest_.empty()) fail("the end");
   }
+  Perturbation direction() {
+    skip_spaces();
+    const std::string_view before = rest_;
+    const std::string_view word = rest_.empty() || !is_lower(rest_.front()) ? "" : name();
+    const auto found = std::find(kDirections.begin(), kDirections.end(), word);
+    if (found != kDirections.end()) return static_cast<Perturbation>(found - kDirections.begin());
+    rest_ = before;
+    fail("unit, std or sign");
+  }
   // @param what  for the message: "a finite number" or "an integer"
   template <class T>
   T number(std::string_view what) {
@@ -113,25 +93,50 @@ class Reader {
   std::string_view rest_;
 };
 
+template <class T>
+T read_value(Reader& reader) {
+  if constexpr (std::is_enum_v<T>) {
+    return reader.direction();
+  } else {
+    return reader.number<T>(std::is_integral_v<T> ? "an integer" : "a finite number");
+  }
+}
+
 void read_parameter(Reader& reader, const Row& row, Attack& attack) {
   const std::string_view name = reader.name();
   const Parameter* found = nullptr;
-  for (const Parameter& parameter : parameters_of(row)) {
+  for (const Parameter& parameter : row.parameters()) {
     if (parameter.name == name) found = &parameter;
   }
   BYZCCL_CHECK(found != nullptr, row.name, " has no parameter \"", name, "\"; it has ",
-               names(parameters_of(row)));
+               names(row.parameters()));
   reader.expect('=');
   std::visit(
       [&](auto member) {
         using T = typename std::remove_reference_t<decltype(attack.*member)>::value_type;
         BYZCCL_CHECK(!(attack.*member), row.name, " has ", name, " twice");
-        const T value = reader.number<T>(std::is_integral_v<T> ? "an integer" : "a finite number");
-        BYZCCL_CHECK(found->negative || value >= 0, row.name, " needs ", name, " >= 0, got ", name,
-                     " = ", value);
-        attack.*member = value;
+        attack.*member = read_value<T>(reader);
       },
       found->member);
+}
+
+std::string value_text(double value) {
+  std::array<char, 32> digits;
+  return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr};
+}
+std::string value_text(std::int64_t value) { return std::to_string(value); }
+std::string value_text(Perturbation value) {
+  return std::string(kDirections[static_cast<std::size_t>(value)]);
+}
+
+// What holds where the parameter is left out.
+std::string fallback_text(const Parameter& parameter) {
+  if (!parameter.otherwise.empty()) return std::string(parameter.otherwise);
+  return std::visit(
+      [&]<class T>(std::optional<T> Attack::*) {
+        return value_text(static_cast<T>(parameter.fallback));
+      },
+      parameter.member);
 }
 
 }  // namespace
@@ -140,10 +145,11 @@ Attack Attack::parse(std::string_view text) {
   Reader reader(text);
   const std::string_view name = reader.name();
   const Row* row = nullptr;
-  for (const Row& candidate : kTable) {
+  for (const Row& candidate : attacks::table()) {
     if (candidate.name == name) row = &candidate;
   }
-  BYZCCL_CHECK(row != nullptr, "unknown attack \"", name, "\"; known are ", names(kTable));
+  BYZCCL_CHECK(row != nullptr, "unknown attack \"", name, "\"; known are ",
+               names(attacks::table()));
   Attack attack{.kind = row->kind};
   if (reader.accept('(') && !reader.accept(')')) {
     do read_parameter(reader, *row, attack);
@@ -151,28 +157,35 @@ Attack Attack::parse(std::string_view text) {
     reader.expect(')');
   }
   reader.expect_end();
+  attacks::complete(attack);  // its bounds
   return attack;
 }
 
 std::string to_text(const Attack& attack) {
-  for (const Row& row : kTable) {
-    if (row.kind != attack.kind) continue;
-    std::string list;
-    for (const Parameter& parameter : parameters_of(row)) {
-      std::visit(
-          [&](auto member) {
-            if (!(attack.*member)) return;
-            std::array<char, 32> digits;
-            const auto end =
-                std::to_chars(digits.data(), digits.data() + digits.size(), *(attack.*member)).ptr;
-            list += list.empty() ? "(" : ",";
-            list += concat(parameter.name, '=', std::string_view(digits.data(), end));
-          },
-          parameter.member);
-    }
-    return concat(row.name, list, list.empty() ? "" : ")");
+  const Row& row = attacks::row_of(attack.kind);
+  std::string list;
+  for (const Parameter& parameter : row.parameters()) {
+    std::visit(
+        [&](auto member) {
+          if (!(attack.*member)) return;
+          list += list.empty() ? "(" : ",";
+          list += concat(parameter.name, '=', value_text(*(attack.*member)));
+        },
+        parameter.member);
   }
-  throw_invalid_argument("an attack of unknown kind");
+  return concat(row.name, list, list.empty() ? "" : ")");
+}
+
+std::vector<AttackInfo> attack_table() {
+  std::vector<AttackInfo> infos;
+  for (const Row& row : attacks::table()) {
+    std::vector<AttackParameter> parameters;
+    for (const Parameter& parameter : row.parameters()) {
+      parameters.push_back({parameter.name, fallback_text(parameter)});
+    }
+    infos.push_back({row.kind, row.name, row.description, row.on_messages, std::move(parameters)});
+  }
+  return infos;
 }
 
 }  // namespace byzccl

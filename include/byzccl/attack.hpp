@@ -4,18 +4,26 @@
 #pragma once
 
 #include <byzccl/dtype.hpp>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace byzccl {
 
 /// mu and sigma are the mean and the standard deviation (divided by h, not h - 1) of the h honest
-/// vectors, coordinate by coordinate. Values that are not finite among them travel through.
+/// vectors, coordinate by coordinate. Values that are not finite among them travel through. `own`
+/// is honest vector number (rank mod h): what the rank would send if it behaved.
+///
+/// What is random comes from SplitMix64 as a counter: mix(z) is the first output of the generator
+/// started at z; with key = mix(rank ^ mix(step)), gaussian draws from the generator started at
+/// key, and what has a seed from the one started at mix(seed ^ key).
 enum class AttackKind : std::uint8_t {
-  /// Honest vector number (rank mod h): the rank behaves.
+  /// own: the rank behaves.
   kNone,
   /// -scale mu; scale = 1 unless given.
   kSignFlip,
@@ -26,15 +34,41 @@ enum class AttackKind : std::uint8_t {
   /// -scale mu; scale = 2 unless given; written `ipm`: the inner product of the aggregate with mu
   /// turns negative. Xie, Koyejo, Gupta, "Fall of Empires", UAI 2019.
   kInnerProduct,
+  /// mu + gamma p, gamma being the largest that keeps the vector as near to every honest one as the
+  /// two farthest honest ones are to each other: max_i ||mu + gamma p - x_i|| <= max_ij ||x_i -
+  /// x_j||.
+  /// p is `perturbation`. Shejwalkar, Houmansadr, "Manipulating the Byzantine", NDSS 2021, section
+  /// IV; gamma by the bisection of its algorithm 1, which here starts from a bound on gamma and
+  /// goes on to the last bit, where theirs starts at a number that fits their models. gamma is 0
+  /// where p is, or where a squared distance is not finite.
+  kMinMax,
+  /// The same with the sums of the squared distances: sum_i ||mu + gamma p - x_i||^2 <= max_i sum_j
+  /// ||x_i - x_j||^2. Same source.
+  kMinSum,
   /// Independent N(0, sigma^2) in every coordinate; sigma = 1 unless given. It depends on rank,
-  /// step and column alone: Box-Muller over outputs 2 c + 1 and 2 c + 2 of SplitMix64 started at
-  /// mix(rank ^ mix(step)), mix(z) being the first output of SplitMix64 started at z.
+  /// step and column c alone: Box-Muller over outputs 2 c + 1 and 2 c + 2.
   kGaussian,
+  /// Independent and uniform in [-scale, scale) in every coordinate; scale = 1 unless given. It
+  /// depends on rank, step, seed and column c alone: output c + 1.
+  kUniform,
   /// `value` in every coordinate; 0 unless given.
   kConstant,
   /// mu, but `value` (1e30 unless given) in column `target` (0 unless given). What the dtype cannot
   /// hold becomes infinite: 1e30 does in float16.
   kSpike,
+  /// own, but bit `bit` flipped in `count` neighbouring elements (1 unless given; all of them where
+  /// d is smaller): corrupted silently. One word is the textbook's fault; 32 neighbours, as many as
+  /// a warp has threads, is the kind seen in the field: aligned to warps and more than one bit
+  /// ("The Anatomy of Silent Data Corruption", arXiv 2605.04213). The first element is output 1 mod
+  /// (d - count + 1); the bit, unless given, output 2 mod the bits of an element. Bit 0 is the
+  /// lowest of the fraction, the last one is the sign.
+  kBitFlip,
+  /// own - rate step sigma; rate = 0.01 unless given: a bias too slow for what compares a rank with
+  /// its past. It begins as an honest rank.
+  kDrift,
+  /// own of `age` steps ago (1 unless given), or the first there was: a rank that lags behind or
+  /// replays. It needs a memory: only an Adversary can send it.
+  kStale,
   /// NaN in every coordinate.
   kNan,
   /// Infinity in every coordinate.
@@ -43,19 +77,37 @@ enum class AttackKind : std::uint8_t {
   /// rank. Karimireddy, He, Jaggi, "Byzantine-Robust Learning on Heterogeneous Datasets via
   /// Bucketing", ICLR 2022; theirs looks for the rank to copy, ours is told.
   kMimic,
+  /// Acts on messages: see attack_transport.hpp. Not for craft().
+  kEquivocate,
+  /// Acts on messages: see attack_transport.hpp. Not for craft().
+  kTamper,
+};
+
+/// The direction p in which min_max and min_sum leave the mean; its length does not matter.
+enum class Perturbation : std::uint8_t {
+  kUnit,  ///< -mu, "inverse unit vector"
+  kStd,   ///< -sigma, "inverse standard deviation"
+  kSign,  ///< -sign(mu), "inverse sign"
 };
 
 /// An adversary with its parameters as they were written: what was left out stays out.
 struct Attack {
   AttackKind kind = AttackKind::kNone;
-  std::optional<double> scale = std::nullopt;         ///< sign_flip, ipm; a factor
+  std::optional<double> scale = std::nullopt;         ///< a factor; of uniform the half width
   std::optional<double> z = std::nullopt;             ///< alie; standard deviations
   std::optional<double> sigma = std::nullopt;         ///< gaussian; standard deviation, >= 0
   std::optional<double> value = std::nullopt;         ///< constant, spike
   std::optional<std::int64_t> target = std::nullopt;  ///< mimic: a vector; spike: a column; >= 0
+  std::optional<Perturbation> perturbation = std::nullopt;  ///< min_max, min_sum; std unless given
+  std::optional<std::int64_t> bit = std::nullopt;           ///< bit_flip; 0 is the lowest
+  std::optional<std::int64_t> count = std::nullopt;         ///< bit_flip; elements, >= 1
+  std::optional<std::int64_t> seed = std::nullopt;          ///< bit_flip, uniform; 0 unless given
+  std::optional<double> rate = std::nullopt;                ///< drift; standard deviations a step
+  std::optional<std::int64_t> age = std::nullopt;           ///< stale; steps, >= 0
 
-  /// Reads `alie(z=1.5)`, in the grammar of rules: spaces between tokens are ignored, numbers are
-  /// finite, integers have no point or exponent. @throws InvalidArgument with what is known.
+  /// Reads `alie(z=1.5)`, in the grammar of rules, and `min_max(perturbation=sign)`: the directions
+  /// are unit, std and sign. Spaces between tokens are ignored, numbers are finite, integers have
+  /// no point or exponent. @throws InvalidArgument with what is known.
   static Attack parse(std::string_view text);
   bool operator==(const Attack&) const = default;
 };
@@ -78,6 +130,40 @@ struct AttackContext {
 /// @throws InvalidArgument if a parameter or the context is out of range; the message says which.
 void craft(const Attack& attack, std::span<const void* const> honest, std::int64_t d, DType dtype,
            const AttackContext& context, void* out);
+
+/// One rank's adversary over the steps of a training: craft(), with the memory that `stale` needs.
+class Adversary {
+ public:
+  /// @throws InvalidArgument if the attack acts on messages
+  explicit Adversary(const Attack& attack);
+  const Attack& attack() const { return attack_; }
+  /// As byzccl::craft, once a step. A vector of another d or dtype than before begins anew.
+  void craft(std::span<const void* const> honest, std::int64_t d, DType dtype,
+             const AttackContext& context, void* out);
+
+ private:
+  Attack attack_;
+  DType dtype_ = DType::kFloat32;
+  std::deque<std::vector<std::byte>> past_;  // own of the last `age` steps and of this one
+};
+
+/// A parameter of an attack.
+struct AttackParameter {
+  std::string_view name;
+  std::string fallback;  ///< what holds where it is left out, such as "1"
+};
+
+/// One attack, as `byzccl.attack.attacks()` and the command line list it.
+struct AttackInfo {
+  AttackKind kind;
+  std::string_view name;
+  std::string_view description;  ///< one line
+  bool on_messages;              ///< it alters messages; no function of the honest vectors
+  std::vector<AttackParameter> parameters;
+};
+
+/// Every attack, in the order of docs/attacks.md.
+std::vector<AttackInfo> attack_table();
 
 /// z of alie as its paper gives it. @throws InvalidArgument where it gives none: the fraction under
 /// kAlie must lie in (0, 1).

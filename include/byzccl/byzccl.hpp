@@ -5,6 +5,7 @@
 
 #include <byzccl/aggregate.hpp>
 #include <byzccl/attack.hpp>
+#include <byzccl/attack_transport.hpp>
 #include <byzccl/communicator.hpp>
 #include <byzccl/dtype.hpp>
 #include <byzccl/error.hpp>

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "csrc/attack_manifest.hpp"
+
+#include <byzccl/error.hpp>
+#include <cstring>
+
+namespace byzccl::attacks {
+
+using collective::Header;
+using collective::Message;
+using collective::Operation;
+
+Content Manifest::next(const void* data, std::size_t bytes) {
+  if (is_header(data, bytes)) {
+    Header header;
+    std::memcpy(&header, data, sizeof(header));
+    read(header);
+    return Content::kHeader;
+  }
+  while (!expected_.empty() && expected_.front().bytes == 0) expected_.pop_front();
+  if (expected_.empty() || expected_.front().bytes < bytes) {
+    throw Error(concat("an adversary met a message of ", bytes, " bytes that it does not know"));
+  }
+  expected_.front().bytes -= bytes;
+  return expected_.front().content;
+}
+
+bool Manifest::is_header(const void* data, std::size_t bytes) const {
+  if (bytes != sizeof(Header)) return false;
+  Header header;
+  std::memcpy(&header, data, sizeof(header));
+  return header.magic == collective::kMagic && header.version == collective::kVersion &&
+         header.rank == rank_ && header.size == size_;
+}
+
+void Manifest::expect(Content content, std::int64_t elements, std::size_t size) {
+  expected_.push_back({content, static_cast<std::size_t>(elements) * size});
+}
+
+void Manifest::expect_combined(const collective::Call& call, const rules::Grid& grid) {
+  const collective::Range part =
+      intersect(collective::shard(grid, rank_), collective::wanted(call, grid, peer_));
+  expect(Content::kCombined, part.size(), size_of(dtype_));
+}
+
+void Manifest::expect_add(const Header& header, const collective::Call& call, bool keeps_vectors) {
+  if (header.index == 0) adds_.clear();
+  dtype_ = header.dtype;
+  const rules::Grid grid = rules::grid(header.count, size_);
+  adds_.push_back(grid);
+  if (header.algorithm == Algorithm::kRing) {
+    if (peer_ != (rank_ + 1) % size_) return;
+    expect(Content::kOwn, grid.d, size_of(dtype_));
+    expect(Content::kRelayed, grid.d * (size_ - 2), size_of(dtype_));
+    return;
+  }
+  expect(Content::kOwn, grid.columns(peer_), size_of(dtype_));
+  if (!keeps_vectors) expect_combined(call, grid);
+}
+
+void Manifest::read(const Header& header) {
+  expected_.clear();
+  if (header.refused != 0) return;
+  const collective::Call call{Rule::parse(header.rule), header.rule, header.operation, header.root};
+  if (header.message == Message::kFinish && header.index == 0) adds_.clear();
+  const Plan plan = byzccl::plan(call.rule, size_, dtype_);
+  const bool keeps_vectors = plan.needs_norms || plan.needs_distances;
+  if (header.message == Message::kAdd) return expect_add(header, call, keeps_vectors);
+
+  const bool sharded = header.algorithm == Algorithm::kSharded;
+  if (sharded && keeps_vectors) {
+    const int norms = plan.needs_norms ? plan.n : 0;
+    const int pairs = plan.needs_distances ? rules::pair_count(plan.lines) : 0;
+    expect(Content::kSums, static_cast<std::int64_t>(adds_.size()) * (norms + pairs),
+           sizeof(double));
+    for (const rules::Grid& grid : adds_) expect_combined(call, grid);
+  }
+  if (plan.combiner == Combiner::kColumns &&
+      (sharded || header.operation != Operation::kAllReduce)) {
+    expect(Content::kCount, 1, sizeof(std::int64_t));
+  }
+}
+
+}  // namespace byzccl::attacks

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// What each message that a rank sends contains, told from outside: from the headers that it sent
+// before, as a peer could.
+
+#pragma once
+
+#include <byzccl/dtype.hpp>
+#include <byzccl/rules/grid.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "csrc/collective/header.hpp"
+
+namespace byzccl::attacks {
+
+enum class Content : std::uint8_t {
+  kHeader,
+  kOwn,       ///< columns of the sender's own vector
+  kRelayed,   ///< of somebody else's
+  kSums,      ///< norms or distances over the sender's shard
+  kCombined,  ///< columns of the result
+  kCount,     ///< of NaN columns
+};
+
+/// The messages from one rank to one peer, in their order. It follows the exchanges of
+/// csrc/collective: after a change there the sizes below must follow, and tests say so.
+class Manifest {
+ public:
+  Manifest(int rank, int peer, int size) : rank_(rank), peer_(peer), size_(size) {}
+
+  /// The content of the next message. @throws Error if it fits into no exchange
+  Content next(const void* data, std::size_t bytes);
+  /// Of the elements of kOwn, kRelayed and kCombined.
+  DType dtype() const { return dtype_; }
+
+ private:
+  struct Part {
+    Content content;
+    std::size_t bytes;
+  };
+
+  bool is_header(const void* data, std::size_t bytes) const;
+  void read(const collective::Header& header);
+  void expect(Content content, std::int64_t elements, std::size_t size);
+  void expect_combined(const collective::Call& call, const rules::Grid& grid);
+  void expect_add(const collective::Header& header, const collective::Call& call,
+                  bool keeps_vectors);
+
+  int rank_;
+  int peer_;
+  int size_;
+  DType dtype_ = DType::kFloat32;
+  std::vector<rules::Grid> adds_;  // of the exchange under way
+  std::deque<Part> expected_;      // until the next header
+};
+
+}  // namespace byzccl::attacks
