@@ -28,7 +28,7 @@ help:
 	@echo 'make build      the library and the PyTorch extension, into build/ and torch_ext/byzccl/'
 	@echo 'make lint       ruff, clang-format, mypy'
 	@echo 'make sanitize   C++ tests under ASan and UBSan, the parallel ones under TSan'
-	@echo 'make bench      benchmarks'
+	@echo 'make bench      speed against the machine and against peers; ARGS=--quick for a minute'
 	@echo 'make gpu-suite  what needs a GPU'
 	@echo 'make clean      remove build folders and demo-out/'
 	@echo 'make setup      only install what all of them need (they do it by themselves)'
@@ -86,8 +86,10 @@ tsan: setup
 	@$(BIN)/cmake --build build-tsan --target $(PARALLEL_TESTS)
 	@for test in $(PARALLEL_TESTS); do echo "$$test"; $(NO_ASLR) build-tsan/tests/$$test; done
 
-bench: build
-	@echo 'There are no benchmarks yet.'
+bench: package
+	$(call stage,Benchmarks)
+	@$(BIN)/cmake --build build --target byzccl_kernels_bench
+	@benchmarks/run $(ARGS)
 
 gpu-suite:
 	@echo 'Nothing runs on a GPU yet but the selectors; there are no CUDA kernels for distances,'
