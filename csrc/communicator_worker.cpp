@@ -132,7 +132,8 @@ void Worker::carry_out(const Task& task) {
 /// Headers go round; then either all ranks go on, with job.exchange there, or all fail the job.
 void Worker::agree(const Task& task) {
   Job& job = *task.job;
-  const collective::Timed timed(job.phases.headers);
+  const bool adds = task.message == Message::kAdd;
+  const collective::Timed timed(job.phases.headers, adds ? static_cast<int>(job.adds) : -1);
   collective::Header mine;
   std::exception_ptr refusal;
   std::string reason;
@@ -220,7 +221,7 @@ Report Worker::report_of(const Job& job) const {
   report.algorithm = to_text(options_.algorithm);
   report.step = job.step;
   report.bytes_sent = traffic_.sent - job.bytes_sent_before;
-  report.phases = job.phases.list();
+  job.phases.describe(report);
   return report;
 }
 

@@ -68,7 +68,7 @@ void Exchange::scale() {
   measures_norms_ = false;
   total_ = allocate_zeroed(tools_.steps, sums_bytes());
   for (Held& held : held_) {
-    const Timed timed(tools_.phases.distances);
+    const Timed timed(tools_.phases.distances, held.index);
     measure(held);
   }
   add_up(held_);
@@ -82,16 +82,23 @@ std::int64_t Exchange::columns() const {
 
 void Exchange::add(const Bucket& bucket) {
   Held& held = held_.emplace_back();
+  held.index = static_cast<int>(held_.size()) - 1;
   held.bucket = bucket;
   held.grid = rules::grid(bucket.d, plan_.ranks);
   {
-    const Timed timed(tools_.phases.exchange);
+    const Timed timed(tools_.phases.exchange, held.index);
     collect(held);
   }
   if (keeps_vectors()) return measure_later(held);
-  const Range range = wanted_by(tools_.mail.rank(), held);
-  held.result = tools_.steps.allocate(held.bytes(range.size()));
-  deliver(held, static_cast<std::byte*>(held.result.get()));
+  deliver(held);
+  await_result(held);
+  tools_.mail.clear();
+}
+
+/// Nothing of what the add held is needed then.
+void Exchange::await_result(Held& held) {
+  const Timed timed(tools_.phases.gather, held.index);
+  tools_.mail.wait_through(held.posted);
   held.rows.clear();
   held.memory.reset();
   held.combined.reset();
@@ -112,7 +119,7 @@ void Exchange::measure_later(Held& held) {
 
 void Exchange::measure_all() {
   while (Held* const held = next_unmeasured()) {
-    const Timed timed(tools_.phases.distances);
+    const Timed timed(tools_.phases.distances, held->index);
     measure(*held);
   }
 }
@@ -132,14 +139,10 @@ void Exchange::finish() {
     add_up(held_);
     if (plan_.needs_norms) scale();
     decide();
-    for (Held& held : held_) deliver(held, static_cast<std::byte*>(held.bucket.out));
-  } else {
-    for (const Held& held : held_) {
-      const Range range = wanted_by(tools_.mail.rank(), held);
-      if (range.size() > 0) {
-        tools_.steps.copy(held.bucket.out, held.result.get(), held.bytes(range.size()));
-      }
-    }
+    // One result travels while the next is combined.
+    for (Held& held : held_) deliver(held);
+    for (Held& held : held_) await_result(held);
+    tools_.mail.clear();
   }
   if (plan_.combiner == Combiner::kColumns && !sees_all_columns()) add_nan_columns();
 }
@@ -162,7 +165,7 @@ void Exchange::decide() {
 
 void Exchange::combine(const Held& held, Range range, void* out) {
   if (range.size() == 0) return;
-  const Timed timed(tools_.phases.combine);
+  const Timed timed(tools_.phases.combine, held.index);
   std::vector<const void*> rows;
   for (const void* row : held.rows) {
     rows.push_back(static_cast<const std::byte*>(row) + held.bytes(range.begin - held.range.begin));

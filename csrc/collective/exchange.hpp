@@ -27,9 +27,9 @@ struct Tools {
   Phases& phases;
 };
 
-/// All ranks have agreed on each add() and on finish() before it is called. A rule with distances
-/// keeps the vectors until finish() and decides over all adds; any other rule combines each add at
-/// once. The caller's memory is written by finish() only.
+/// All ranks have agreed on each add() and on finish() before it is called. A rule with norms or
+/// distances keeps the vectors until finish(), decides over all adds, and then writes the results;
+/// any other rule combines each add at once, and writes its result before add() returns.
 ///
 /// After a PeerError the object must stay until the transport has been aborted: messages may still
 /// be landing in its buffers.
@@ -49,14 +49,15 @@ class Exchange {
  protected:
   /// One add and what this rank holds of it.
   struct Held {
+    int index = 0;  ///< adds before this one
     Bucket bucket;
     rules::Grid grid;
     std::shared_ptr<void> memory;    ///< of the vectors that came from peers
     std::vector<const void*> rows;   ///< [n] each vector at column `range.begin`; own: in place
     Range range;                     ///< columns that this rank holds of every vector
     std::shared_ptr<void> sums;      ///< [sums] float64 of the own shard; sharded only
-    std::shared_ptr<void> result;    ///< the wanted columns until finish(); rules without D
-    std::shared_ptr<void> combined;  ///< the own shard's result where it has no place in `result`
+    std::shared_ptr<void> combined;  ///< the own shard's result where it has no place in `out`
+    std::size_t posted = 0;          ///< the mail's mark behind the messages of deliver()
 
     std::size_t bytes(std::int64_t columns) const {
       return static_cast<std::size_t>(columns) * size_of(bucket.dtype);
@@ -74,8 +75,8 @@ class Exchange {
   virtual void measure(Held& held) = 0;
   /// Completes total() over all adds, in shard order and then in the order of the adds.
   virtual void add_up(std::deque<Held>& all) = 0;
-  /// Brings the wanted columns of the result to `to`.
-  virtual void deliver(Held& held, std::byte* to) = 0;
+  /// Combines, and posts the messages that bring the wanted columns of the result to bucket.out.
+  virtual void deliver(Held& held) = 0;
   /// Whether combine() sees every column on this rank.
   virtual bool sees_all_columns() const = 0;
 
@@ -98,6 +99,7 @@ class Exchange {
  private:
   /// The vectors are kept until finish(): norms or distances decide.
   bool keeps_vectors() const { return plan_.needs_norms || plan_.needs_distances; }
+  void await_result(Held& held);
   void measure_later(Held& held);
   void measure_all();
   Held* next_unmeasured();

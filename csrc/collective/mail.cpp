@@ -23,7 +23,8 @@ void Mail::wait(std::size_t index, Deadline deadline) {
   posted.work.reset();
 }
 
-void Mail::post(std::span<const Outgoing> out, std::span<const Incoming> in, std::size_t limit) {
+void Mail::post_cut(std::span<const Outgoing> out, std::span<const Incoming> in,
+                    std::size_t limit) {
   // A round posts the next message of every parcel. Receives go first, so that data can land where
   // it belongs without a copy in between.
   bool more = true;
@@ -44,17 +45,30 @@ void Mail::post(std::span<const Outgoing> out, std::span<const Incoming> in, std
   }
 }
 
+std::size_t Mail::post(std::span<const Outgoing> out, std::span<const Incoming> in) {
+  post_cut(out, in, options_.chunk_bytes);
+  return posted_.size();
+}
+
+void Mail::wait_through(std::size_t mark) {
+  for (; waited_ < mark; ++waited_) wait(waited_);
+}
+
 void Mail::exchange(std::span<const Outgoing> out, std::span<const Incoming> in) {
-  post(out, in, options_.chunk_bytes);
-  for (std::size_t i = 0; i < posted_.size(); ++i) wait(i);
+  wait_through(post(out, in));
   clear();
 }
 
 void Mail::exchange_uncut(std::span<const Outgoing> out, std::span<const Incoming> in) {
-  post(out, in, std::numeric_limits<std::ptrdiff_t>::max());
+  post_cut(out, in, std::numeric_limits<std::ptrdiff_t>::max());
   const Deadline deadline = Clock::now() + options_.timeout;
   for (std::size_t i = 0; i < posted_.size(); ++i) wait(i, deadline);
   clear();
+}
+
+void Mail::clear() {
+  posted_.clear();
+  waited_ = 0;
 }
 
 }  // namespace byzccl::collective

@@ -52,6 +52,10 @@ class Mail {
   /// Moves all of it and returns: what is larger than chunk_bytes is cut, and the peers take turns.
   /// Each message has the timeout for itself. @throws PeerError
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in);
+  /// The first half of exchange(): wait_through(what it returned) is the second.
+  std::size_t post(std::span<const Outgoing> out, std::span<const Incoming> in);
+  /// Waits for all that was posted before the mark. @throws PeerError
+  void wait_through(std::size_t mark);
   /// The same for short parcels before anything is agreed on: none is cut, and the timeout is for
   /// all together.
   void exchange_uncut(std::span<const Outgoing> out, std::span<const Incoming> in);
@@ -63,7 +67,7 @@ class Mail {
   void wait(std::size_t posted) { wait(posted, Clock::now() + options_.timeout); }
 
   /// Forgets everything posted. Only when all of it is done, or the transport aborted.
-  void clear() { posted_.clear(); }
+  void clear();
 
  private:
   struct Posted {
@@ -73,12 +77,13 @@ class Mail {
   };
 
   void wait(std::size_t posted, Deadline deadline);
-  void post(std::span<const Outgoing> out, std::span<const Incoming> in, std::size_t limit);
+  void post_cut(std::span<const Outgoing> out, std::span<const Incoming> in, std::size_t limit);
 
   Transport& transport_;
   const CommunicatorOptions& options_;
   Traffic& traffic_;
   std::vector<Posted> posted_;
+  std::size_t waited_ = 0;  // wait_through() has come so far
 };
 
 }  // namespace byzccl::collective

@@ -6,36 +6,69 @@
 #include <byzccl/report.hpp>
 #include <byzccl/transport.hpp>
 #include <chrono>
+#include <string>
 #include <vector>
 
 namespace byzccl::collective {
 
-/// Seconds by phase. `distances` belongs to the thread that measures until it is joined.
-struct Phases {
-  double headers = 0;
-  double exchange = 0;
-  double distances = 0;
-  double select = 0;
-  double combine = 0;
-  double gather = 0;
+/// When one phase was at work.
+struct Track {
+  struct Lap {
+    int add;  ///< which add it was for; -1: all of them
+    Deadline begin;
+    Deadline end;
+  };
+  std::vector<Lap> laps;
+};
 
-  std::vector<Phase> list() const {
-    return {{"headers", headers}, {"exchange", exchange}, {"distances", distances},
-            {"select", select},   {"combine", combine},   {"gather", gather}};
+/// Laps by phase. `distances` belongs to the thread that measures until it is joined.
+struct Phases {
+  Track headers;
+  Track exchange;
+  Track distances;
+  Track select;
+  Track combine;
+  Track gather;
+
+  /// Fills phases and spans.
+  void describe(Report& report) const {
+    append("headers", headers, report);
+    append("exchange", exchange, report);
+    append("distances", distances, report);
+    append("select", select, report);
+    append("combine", combine, report);
+    append("gather", gather, report);
+  }
+
+ private:
+  static double seconds(Clock::duration time) {
+    return std::chrono::duration<double>(time).count();
+  }
+
+  static void append(const std::string& name, const Track& track, Report& report) {
+    Phase phase{name};
+    for (const Track::Lap& lap : track.laps) {
+      const Span span{name, lap.add, seconds(lap.begin.time_since_epoch()),
+                      seconds(lap.end.time_since_epoch())};
+      phase.seconds += span.end - span.begin;
+      report.spans.push_back(span);
+    }
+    report.phases.push_back(phase);
   }
 };
 
 /// Adds its own lifetime to a phase.
 class Timed {
  public:
-  explicit Timed(double& seconds) : seconds_(seconds) {}
-  ~Timed() { seconds_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
+  explicit Timed(Track& track, int add = -1) : track_(track), add_(add) {}
+  ~Timed() { track_.laps.push_back({add_, begin_, Clock::now()}); }
   Timed(const Timed&) = delete;
   Timed& operator=(const Timed&) = delete;
 
  private:
-  double& seconds_;
-  Deadline start_ = Clock::now();
+  Track& track_;
+  const int add_;
+  const Deadline begin_ = Clock::now();
 };
 
 }  // namespace byzccl::collective

@@ -79,8 +79,8 @@ class Ring final : public Exchange {
   // The adds were measured one after the other, and each went into the total at once.
   void add_up(std::deque<Held>&) override {}
 
-  void deliver(Held& held, std::byte* to) override {
-    combine(held, wanted_by(tools_.mail.rank(), held), to);
+  void deliver(Held& held) override {
+    combine(held, wanted_by(tools_.mail.rank(), held), held.bucket.out);
   }
 
   bool sees_all_columns() const override { return call_.operation == Operation::kAllReduce; }

@@ -95,12 +95,14 @@ class Sharded final : public Exchange {
   }
 
   // The owner combines its shard and sends each rank the part of it that the rank wants.
-  void deliver(Held& held, std::byte* to) override {
+  void deliver(Held& held) override {
     Mail& mail = tools_.mail;
     const int rank = mail.rank();
     const Range mine = wanted_by(rank, held);
     const Range kept = intersect(held.range, mine);
-    const auto place = [&](Range part) { return to + held.bytes(part.begin - mine.begin); };
+    const auto place = [&](Range part) {
+      return static_cast<std::byte*>(held.bucket.out) + held.bytes(part.begin - mine.begin);
+    };
     std::byte* combined = nullptr;
     if (kept.size() == held.range.size()) {
       combined = held.range.size() > 0 ? place(held.range) : nullptr;
@@ -116,7 +118,6 @@ class Sharded final : public Exchange {
       tools_.steps.copy(place(kept), at(kept), held.bytes(kept.size()));
     }
 
-    const Timed timed(tools_.phases.gather);
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
     for (int offset = 1; offset < mail.size(); ++offset) {
@@ -127,7 +128,7 @@ class Sharded final : public Exchange {
       const Range part = intersect(held.range, wanted_by(peer, held));
       if (part.size() > 0) out.push_back({peer, at(part), held.bytes(part.size())});
     }
-    mail.exchange(out, in);
+    held.posted = mail.post(out, in);
   }
 
   bool sees_all_columns() const override { return false; }

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "csrc/cpu/fill.hpp"
 #include "csrc/cpu/float_mode.hpp"
 #include "csrc/cpu/formed_rows.hpp"
+#include "csrc/cpu/memory_pool.hpp"
 #include "csrc/cpu/pairwise_distances.hpp"
 #include "csrc/cpu/weighted_sum.hpp"
 #include "csrc/steps.hpp"
@@ -22,17 +22,13 @@
 namespace byzccl {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
-
 class CpuSteps final : public Steps {
  public:
   CpuSteps() { threads(); }  // a BYZCCL_NUM_THREADS that is no number is told before work begins
 
   std::string_view kind() const override { return kind_; }
 
-  std::shared_ptr<void> allocate(std::size_t bytes) override {
-    return {::operator new(bytes, kAlignment), [](void* p) { ::operator delete(p, kAlignment); }};
-  }
+  std::shared_ptr<void> allocate(std::size_t bytes) override { return memory_->allocate(bytes); }
 
   void copy(void* to, const void* from, std::size_t bytes) override {
     if (bytes > 0) std::memmove(to, from, bytes);
@@ -112,6 +108,7 @@ class CpuSteps final : public Steps {
   }
 
  private:
+  const std::shared_ptr<cpu::MemoryPool> memory_ = cpu::MemoryPool::make();
   const std::string kind_ = "cpu " + std::string(cpu::target_name());
 };
 

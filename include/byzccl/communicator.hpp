@@ -53,8 +53,8 @@ class Exchange {
  public:
   class State;
   explicit Exchange(std::shared_ptr<State> state);
-  /// Starts to exchange x [d] and returns. x must stay untouched until finish() is done, which
-  /// writes the result over it. All adds of an exchange have the same dtype.
+  /// Starts to exchange x [d] and returns. x must stay untouched until finish() is done; then it
+  /// holds the result. All adds have the same dtype.
   void add(void* x, std::int64_t d, DType dtype);
   /// No more adds. Call once.
   Pending finish();

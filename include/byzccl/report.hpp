@@ -15,6 +15,15 @@ struct Phase {
   double seconds = 0;
 };
 
+/// One stretch of a phase, in seconds of std::chrono::steady_clock: comparable among the processes
+/// of one machine. Phases of one rank may overlap: distances are added up beside the exchange.
+struct Span {
+  std::string phase;  ///< as Phase::name
+  int add = -1;       ///< which add it was for, from 0; -1: all of them
+  double begin = 0;
+  double end = 0;
+};
+
 struct Report {
   std::string rule;       ///< canonical text
   std::string algorithm;  ///< "local", "sharded" or "ring"
@@ -33,6 +42,7 @@ struct Report {
   std::int64_t nan_columns = 0;   ///< columns with more than f values that are not finite
   std::int64_t bytes_sent = 0;    ///< by this rank, headers included
   std::vector<Phase> phases;
+  std::vector<Span> spans;  ///< of a collective: by phase, then by time
 };
 
 }  // namespace byzccl

@@ -108,16 +108,51 @@ TEST_CASE("reductions complete in the order of the calls, without waiting in bet
   }
 }
 
-TEST_CASE("an add travels before finish is called") {
+/// Returns when an add of 3 * 1024 columns among 3 ranks has brought so many bytes before finish().
+void expect_early(const char* rule, std::int64_t bytes) {
   test::run(3, {}, [&](Communicator& communicator) {
     Bytes x = test::random_vector(communicator.rank(), 3 * 1024, kF32);
-    Exchange exchange = communicator.begin(Rule::parse("krum(f=0)"));
+    Exchange exchange = communicator.begin(Rule::parse(rule));
     exchange.add(x.data(), 3 * 1024, kF32);
     const auto deadline = Clock::now() + std::chrono::seconds(30);
-    while (communicator.bytes_received() < 2 * (512 + 4096)) {
-      expect(Clock::now() < deadline, "nothing arrived before finish()");
+    while (communicator.bytes_received() < bytes) {
+      expect(Clock::now() < deadline, "too little arrived before finish()");
     }
     exchange.finish().wait();
+  });
+}
+
+TEST_CASE("an add travels before finish is called, and so does the result of a rule by columns") {
+  expect_early("krum(f=0)", 2 * (512 + 4096));
+  expect_early("median", 2 * (512 + 4096 + 4096));
+}
+
+TEST_CASE("a report says when each phase was at work, and for which add") {
+  test::run(3, {}, [&](Communicator& communicator) {
+    Bytes x = test::random_vector(communicator.rank(), 3 * 1024, kF32);
+    const auto now = [] {
+      return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+    };
+    const double start = now();
+    Exchange exchange = communicator.begin(Rule::parse("krum(f=0)"));
+    exchange.add(x.data(), 1024, kF32);
+    exchange.add(x.data() + 4096, 2048, kF32);
+    const Report report = exchange.finish().report();
+    for (const Phase& phase : report.phases) {
+      double seconds = 0;
+      std::string adds;
+      for (const Span& span : report.spans) {
+        if (span.phase != phase.name) continue;
+        seconds += span.end - span.begin;
+        adds += concat(span.add, " ");
+        expect(start <= span.begin && span.begin <= span.end && span.end <= now(), "order of time");
+      }
+      expect(seconds == phase.seconds, "spans and phases differ");
+      expect(phase.name != "headers" || adds == "0 1 -1 ", adds);
+      expect(phase.name != "exchange" || adds == "0 1 ", adds);
+      expect(phase.name != "select" || adds == "-1 ", adds);
+      expect(phase.name != "gather" || adds == "-1 0 1 ", adds);
+    }
   });
 }
 

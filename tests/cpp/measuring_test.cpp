@@ -33,7 +33,7 @@ class Detained final : public Exchange {
     threads_.insert(std::this_thread::get_id());
   }
   void add_up(std::deque<Held>&) override {}
-  void deliver(Held&, std::byte*) override {}
+  void deliver(Held&) override {}
   bool sees_all_columns() const override { return true; }
 
   std::latch go_{1};

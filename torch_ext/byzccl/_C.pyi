@@ -22,6 +22,7 @@ class Report:
     nan_columns: int
     bytes_sent: int
     phases: dict[str, float]
+    spans: list[tuple[str, int, float, float]]
 
 class Pending:
     def wait(self) -> None: ...

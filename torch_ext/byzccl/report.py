@@ -4,10 +4,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
 from byzccl import _C
+
+
+class Span(NamedTuple):
+    """One stretch of a phase, in seconds of `time.monotonic`.
+
+    Comparable among the processes of one machine. Distances are added up beside the exchange.
+    """
+
+    phase: str
+    add: int
+    """Which add it was for, from 0; -1: all of them."""
+    begin: float
+    end: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +61,8 @@ class Report:
     """By this rank, headers included."""
     phases: dict[str, float]
     """Seconds that this rank spent in each phase."""
+    spans: tuple[Span, ...]
+    """When that was, by phase and then by time; empty for a report of `explain`."""
 
     @property
     def excluded(self) -> tuple[int, ...]:
@@ -79,4 +95,5 @@ def read(raw: _C.Report) -> Report:
         nan_columns=raw.nan_columns,
         bytes_sent=raw.bytes_sent,
         phases=raw.phases,
+        spans=tuple(Span(*span) for span in raw.spans),
     )

@@ -115,12 +115,20 @@ void bind_report(py::module_& m) {
       .def_readonly("flagged", &Report::flagged)
       .def_readonly("nan_columns", &Report::nan_columns)
       .def_readonly("bytes_sent", &Report::bytes_sent)
-      .def_property_readonly("phases", [](const Report& report) {
-        py::dict phases;
-        for (const byzccl::Phase& phase : report.phases) {
-          phases[py::str(phase.name)] = phase.seconds;
+      .def_property_readonly("phases",
+                             [](const Report& report) {
+                               py::dict phases;
+                               for (const byzccl::Phase& phase : report.phases) {
+                                 phases[py::str(phase.name)] = phase.seconds;
+                               }
+                               return phases;
+                             })
+      .def_property_readonly("spans", [](const Report& report) {
+        py::list spans;
+        for (const byzccl::Span& span : report.spans) {
+          spans.append(py::make_tuple(span.phase, span.add, span.begin, span.end));
         }
-        return phases;
+        return spans;
       });
 }
 
