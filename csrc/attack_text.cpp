@@ -131,7 +131,7 @@ std::string value_text(Perturbation value) {
 
 // What holds where the parameter is left out.
 std::string fallback_text(const Parameter& parameter) {
-  if (!parameter.otherwise.empty()) return std::string(parameter.otherwise);
+  if (!parameter.otherwise.empty()) return concat('<', parameter.otherwise, '>');
   return std::visit(
       [&]<class T>(std::optional<T> Attack::*) {
         return value_text(static_cast<T>(parameter.fallback));

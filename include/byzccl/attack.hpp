@@ -150,7 +150,8 @@ class Adversary {
 /// A parameter of an attack.
 struct AttackParameter {
   std::string_view name;
-  std::string fallback;  ///< what holds where it is left out, such as "1"
+  std::string
+      fallback;  ///< what holds where it is left out, such as "1", or "<drawn>": how it is found
 };
 
 /// One attack, as `byzccl.attack.attacks()` and the command line list it.

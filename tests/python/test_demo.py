@@ -15,7 +15,7 @@ from byzccl.__main__ import main
 
 PACKAGE = Path(byzccl.__file__).parent.parent
 RULES = ["mean", "krum", "geometric_median", "median", "krum(f=1,neighbors=2)"]
-ATTACKS = ["none", "sign_flip(scale=10)", "label_flip"]
+ATTACKS = ["none", "sign_flip(scale=10)", "label_flip", "stale(age=2)", "tamper(scale=5)"]
 WORKERS, BYZANTINE, STEPS = 7, 2, 6
 
 
@@ -58,6 +58,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Accuracy on the test pictures" in done.stdout
     assert f"{len(RULES) * len(ATTACKS)} runs" in done.stdout
+    assert "honest replicas parted in" in " ".join(done.stdout.split())  # lines are cut
     return folder
 
 
@@ -83,7 +84,10 @@ def test_the_results_agree_with_themselves(content):
         assert run["curve"][-1][1] == run["accuracy"]
         assert all(0 <= accuracy <= 1 for _, accuracy in run["curve"])
         assert len(run["losses"]) == STEPS
-        assert run["replicas_identical"]
+        if run["attack"] != "tamper(scale=5)":
+            assert run["replicas_identical"]
+        elif run["rule"] == "mean":  # a relay that lies tells every rank something else
+            assert not run["replicas_identical"]
         if run["rule"].startswith(("mean", "median")):
             assert run["weights"] == []
             assert run["excluded"] == []
@@ -121,6 +125,8 @@ def test_the_page_shows_what_is_there(out):
         (["--rules", "krum", "--workers", "2", "--byzantine", "1"], "krum needs n >= 2 f + 3"),
         (["--rules", "krum(f=4)"], "krum needs n >= 2 f + 3, got n = 8, f = 4"),
         (["--attack", "sing_flip"], "sing_flip"),
+        (["--attack", "bit_flip(bit=32)"], "bit_flip needs bit < 32 in float32"),
+        (["--attack", "tamper(scale=x)"], "expected a finite number"),
         (["--workers", "3", "--byzantine", "3"], "byzantine < workers"),
         (["--data", "cifar"], "cifar"),
     ],
@@ -130,6 +136,15 @@ def test_mistakes_are_told_before_anything_starts(call, arguments, message, tmp_
     assert code == 2
     assert message in text
     assert not (tmp_path / "out").exists()
+
+
+def test_help_lists_the_attacks(call):
+    code, text = call("demo", "--help")
+    assert code == 0
+    for info in byzccl.attack.attacks():
+        assert f"  {info.signature} " in text
+        assert info.description in text
+    assert "label_flip" in text
 
 
 def test_rules_are_listed(call):

@@ -29,7 +29,7 @@ def main() -> int:
     )
     # The lab needs matplotlib and rich; the rest of the command line must work without.
     if "demo" in sys.argv[1:2]:
-        from byzccl.lab.demo import add_arguments
+        from byzccl.lab.options import add_arguments
 
         add_arguments(demo)
     commands.add_parser("rules", help="list the rules, their bounds and when to use them")

@@ -3,9 +3,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from byzccl import _C
+
+
+@dataclass(frozen=True)
+class ParameterInfo:
+    """One parameter of an attack."""
+
+    name: str
+    default: str
+    """As it is written; in angle brackets where it is found, such as "<drawn>"."""
+
+
+@dataclass(frozen=True)
+class AttackInfo:
+    """One attack."""
+
+    name: str
+    description: str
+    on_messages: bool
+    """It alters messages, by `deceit=` of Communicator and robustify; craft() refuses it."""
+    parameters: tuple[ParameterInfo, ...]
+
+    @property
+    def signature(self) -> str:
+        """The attack with all its defaults: "uniform(scale=1,seed=0)"."""
+        inside = ",".join(f"{p.name}={p.default}" for p in self.parameters)
+        return f"{self.name}({inside})" if inside else self.name
+
+
+def attacks() -> tuple[AttackInfo, ...]:
+    """Every attack that the library knows, in the order of docs/attacks.md."""
+    return tuple(
+        AttackInfo(name, description, on_messages, tuple(ParameterInfo(*p) for p in parameters))
+        for name, description, on_messages, parameters in _C.attack_table()
+    )
 
 
 def craft(
@@ -18,6 +54,20 @@ def craft(
     """
     result: torch.Tensor = torch.ops.byzccl.craft(honest, attack, n, f, rank, step)
     return result
+
+
+class Adversary:
+    """One rank's adversary over the steps of a training: craft(), with the memory of `stale`."""
+
+    def __init__(self, attack: str) -> None:
+        """Raises InvalidArgument for an unknown attack, a bad parameter or one on messages."""
+        self._core = _C.Adversary(attack)
+
+    def craft(
+        self, honest: torch.Tensor, *, n: int, f: int, rank: int, step: int = 0
+    ) -> torch.Tensor:
+        """As the function; call it once a step. A vector of another shape or dtype begins anew."""
+        return self._core.craft(honest.detach(), n, f, rank, step)
 
 
 def canonical(attack: str) -> str:

@@ -78,6 +78,7 @@ class Communicator:
         chunk_bytes: int = 4 << 20,
         *,
         delay_ms: int = 0,
+        deceit: str = "none",
     ) -> None:
         """Meets the other ranks.
 
@@ -87,6 +88,7 @@ class Communicator:
             timeout: how long one rank may keep the others waiting before they name it.
             chunk_bytes: most bytes of one message. No result depends on it.
             delay_ms: holds every message back, to try a slow network.
+            deceit: an attack on messages, "equivocate" or "tamper", that this rank carries out.
         """
         if group is None:
             group = dist.group.WORLD
@@ -113,7 +115,7 @@ class Communicator:
         self.size = size
         self.algorithm = algorithm
         self._core: _C.Communicator | None = _C.Communicator(
-            gloo, store, algorithm, timeout_ms, chunk_bytes, delay_ms
+            gloo, store, algorithm, timeout_ms, chunk_bytes, _C.Wire(delay_ms, deceit)
         )
         _alive.add(self)
 

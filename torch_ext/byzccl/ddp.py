@@ -192,12 +192,14 @@ def robustify(
     timeout: timedelta = timedelta(minutes=5),
     tamper: Tamper | None = None,
     delay_ms: int = 0,
+    deceit: str = "none",
 ) -> Robust:
     """Makes the gradients of `model` the aggregate by `rule` instead of the mean.
 
     Call it once, on every rank of the model's group, before the first backward pass. `tamper` is
     called with each bucket's buffer before it leaves, and may change it: an adversary for
-    experiments. `delay_ms` holds every message back, to try a slow network.
+    experiments. `delay_ms` holds every message back, to try a slow network. `deceit` is an attack
+    on messages ("equivocate", "tamper") that this rank carries out.
 
     Raises InvalidArgument where the hook would not see every gradient: the Python reducer, delayed
     all-reduce, DDP's mixed precision, an optimizer in the backward pass, several dtypes; and where
@@ -205,7 +207,9 @@ def robustify(
     """
     _check(model)
     _C.explain(torch.zeros(model.process_group.size(), 1), rule)  # its text and its bound on n
-    communicator = Communicator(model.process_group, algorithm, timeout, delay_ms=delay_ms)
+    communicator = Communicator(
+        model.process_group, algorithm, timeout, delay_ms=delay_ms, deceit=deceit
+    )
     robust = Robust(model, rule, communicator, tamper)
     model.register_comm_hook(None, robust._hook)
     return robust

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "byzccl_torch.hpp"
+#include "python_attack.hpp"
 #include "rows.hpp"
 
 namespace {
@@ -47,24 +48,37 @@ void translate(std::exception_ptr pointer) {
   }
 }
 
+/// What is done to a rank's messages, for tests and experiments.
+struct Wire {
+  std::int64_t delay_ms = 0;    ///< each is held back
+  std::string deceit = "none";  ///< an attack on messages
+};
+
+std::shared_ptr<byzccl::Transport> over(const Wire& wire,
+                                        std::shared_ptr<byzccl::Transport> transport) {
+  BYZCCL_CHECK(wire.delay_ms >= 0, "delay_ms must not be negative, got ", wire.delay_ms);
+  if (wire.delay_ms > 0) {
+    transport = byzccl::torch::delayed_transport(std::move(transport),
+                                                 std::chrono::milliseconds(wire.delay_ms));
+  }
+  const byzccl::Attack attack = byzccl::Attack::parse(wire.deceit);
+  if (attack.kind == byzccl::AttackKind::kNone) return transport;
+  return byzccl::deceiving_transport(std::move(transport), attack);
+}
+
 std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& backend,
                                    const c10::intrusive_ptr<c10d::Store>& store,
                                    const std::string& algorithm, std::int64_t timeout_ms,
-                                   std::int64_t chunk_bytes, std::int64_t delay_ms) {
+                                   std::int64_t chunk_bytes, const Wire& wire) {
   BYZCCL_CHECK(timeout_ms >= 1, "timeout must be at least 1 ms, got ", timeout_ms);
   BYZCCL_CHECK(chunk_bytes >= 1, "chunk_bytes must be at least 1, got ", chunk_bytes);
-  BYZCCL_CHECK(delay_ms >= 0, "delay_ms must not be negative, got ", delay_ms);
   const byzccl::CommunicatorOptions options{
       .algorithm = byzccl::parse_algorithm(algorithm),
       .timeout = std::chrono::milliseconds(timeout_ms),
       .chunk_bytes = static_cast<std::size_t>(chunk_bytes),
   };
-  auto transport = byzccl::torch::c10d_transport(backend, store);
-  if (delay_ms > 0) {
-    transport =
-        byzccl::torch::delayed_transport(std::move(transport), std::chrono::milliseconds(delay_ms));
-  }
-  return std::make_unique<Communicator>(std::move(transport), options);
+  return std::make_unique<Communicator>(over(wire, byzccl::torch::c10d_transport(backend, store)),
+                                        options);
 }
 
 byzccl::Report explain(const at::Tensor& stack, const std::string& rule) {
@@ -142,16 +156,21 @@ void bind_communicator(py::module_& m) {
       .def("add", &Exchange::add, py::arg("tensor"), NoGil())
       .def("finish", &Exchange::finish, NoGil());
 
+  py::class_<Wire>(m, "Wire").def(py::init([](std::int64_t delay_ms, const std::string& deceit) {
+                                    return Wire{delay_ms, deceit};
+                                  }),
+                                  py::arg("delay_ms") = 0, py::arg("deceit") = "none");
+
   py::class_<Communicator, Holder<Communicator>>(m, "Communicator")
       .def(py::init([](const c10::intrusive_ptr<c10d::Backend>& backend,
                        const c10::intrusive_ptr<c10d::Store>& store, const std::string& algorithm,
-                       std::int64_t timeout_ms, std::int64_t chunk_bytes, std::int64_t delay_ms) {
+                       std::int64_t timeout_ms, std::int64_t chunk_bytes, const Wire& wire) {
              const py::gil_scoped_release release;
              return Holder<Communicator>(
-                 make(backend, store, algorithm, timeout_ms, chunk_bytes, delay_ms).release());
+                 make(backend, store, algorithm, timeout_ms, chunk_bytes, wire).release());
            }),
            py::arg("backend"), py::arg("store"), py::arg("algorithm"), py::arg("timeout_ms"),
-           py::arg("chunk_bytes"), py::arg("delay_ms") = 0)
+           py::arg("chunk_bytes"), py::arg("wire") = Wire())
       .def_property_readonly("rank", &Communicator::rank)
       .def_property_readonly("size", &Communicator::size)
       .def_property_readonly("algorithm",
@@ -196,9 +215,6 @@ PYBIND11_MODULE(_C, m) {
       "canonical",
       [](const std::string& rule) { return byzccl::to_text(byzccl::Rule::parse(rule)); },
       py::arg("rule"));
-  m.def(
-      "canonical_attack",
-      [](const std::string& attack) { return byzccl::to_text(byzccl::Attack::parse(attack)); },
-      py::arg("attack"));
+  byzccl::torch::bind_attack(m);
   m.attr("version") = BYZCCL_VERSION;
 }

@@ -15,9 +15,15 @@ from byzccl import attack as adversaries
 LABEL_FLIP = "label_flip"
 
 
-def honest(attack: str) -> bool:
-    """Whether every worker sends the gradient that it computed."""
-    return attack in ("none", LABEL_FLIP)
+def on_messages(attack: str) -> bool:
+    """Whether the attack alters messages: a rank's gradient is right and what it tells is not."""
+    name = attack.partition("(")[0].strip()
+    return any(info.on_messages for info in adversaries.attacks() if info.name == name)
+
+
+def on_gradient(attack: str) -> bool:
+    """Whether Byzantine workers send another gradient than the one that they computed."""
+    return attack not in ("none", LABEL_FLIP) and not on_messages(attack)
 
 
 class Adversary:
@@ -34,10 +40,20 @@ class Adversary:
         self.group = group
         self.rank = dist.get_rank()
         self.workers = dist.get_world_size()
-        self.step = 0  # seeds what is random; the worker counts it up
+        self.step = 0
+        self.bucket = 0
+        self.memories: list[adversaries.Adversary] = []  # one a bucket
+
+    def begin(self, step: int) -> None:
+        """A step begins; its number seeds what is random."""
+        self.step, self.bucket = step, 0
 
     def __call__(self, bucket: torch.Tensor) -> None:
         """Rewrites `bucket` on Byzantine ranks; every rank must call it for the same buckets."""
+        if self.bucket == len(self.memories):
+            self.memories.append(adversaries.Adversary(self.attack))
+        memory = self.memories[self.bucket]
+        self.bucket += 1
         good = [rank for rank in range(self.workers) if rank not in self.byzantine]
         if self.rank in good:
             sends = [dist.isend(bucket, peer, self.group) for peer in self.byzantine]
@@ -48,13 +64,8 @@ class Adversary:
             [dist.irecv(row, peer, self.group) for row, peer in zip(vectors, good, strict=True)]
         )
         bucket.copy_(
-            adversaries.craft(
-                vectors,
-                self.attack,
-                n=self.workers,
-                f=len(self.byzantine),
-                rank=self.rank,
-                step=self.step,
+            memory.craft(
+                vectors, n=self.workers, f=len(self.byzantine), rank=self.rank, step=self.step
             )
         )
 

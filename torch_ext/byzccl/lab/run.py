@@ -54,7 +54,7 @@ class Result:
     failed_steps: int = 0  # steps in which the rule failed closed
     bytes_sent: int = 0  # by rank 0
     seconds: float = 0.0  # of training, evaluation left out
-    replicas_identical: bool = True  # every rank ended with the same bits
+    replicas_identical: bool = True  # every rank but those that lie in messages: the same bits
     losses: list[float] = field(default_factory=list)  # of rank 0, one a step
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from byzccl.lab.adversary import on_messages
 from byzccl.lab.run import BASELINE, Result
 
 FAILED = 0.5  # an accuracy below this share of the plain mean's without attack is marked
@@ -61,6 +62,11 @@ def accuracy_table(results: list[Result]) -> Table:
     note = (
         "Byz.: Byzantine ranks, which is f; a rule whose bound on n does not allow more has fewer."
     )
+    if any(on_messages(attack) for attack in attacks):
+        note += (
+            " Where ranks lie in messages the mean is byzccl's, and accuracy is that of the models "
+            "of the other ranks."
+        )
     return Table("Accuracy on the test pictures after the last step", head, rows, note)
 
 
@@ -107,6 +113,9 @@ def verdict(results: list[Result]) -> list[str]:
             f"{100 * worst.accuracy:.1f} % ({worst.rule}) to "
             f"{100 * best.accuracy:.1f} % ({best.rule})"
         )
+        parted = [r for r in (mean, *robust) if not r.replicas_identical]
+        if parted:
+            lines[-1] += f"; honest replicas parted in {len(parted)} of {len(robust) + 1} runs"
     return lines
 
 

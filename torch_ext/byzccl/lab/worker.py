@@ -36,6 +36,7 @@ class Worker:
         # Each rank tests its part of the test pictures: the replicas are the same model.
         self.test_images = torch.from_numpy(dataset.test_images[self.rank :: settings.workers])
         self.test_labels = torch.from_numpy(dataset.test_labels[self.rank :: settings.workers])
+        self.counts = True  # whether this rank's model is looked at
         self.side_group = dist.new_group(backend="gloo")
 
     def train(self, run: Run, progress: Progress) -> Result:
@@ -44,9 +45,12 @@ class Worker:
         model = build(settings.model, self.side, settings.seed)
         ddp = DistributedDataParallel(model)
         attacker = None
-        if run.byzantine and not adversary.honest(run.attack):
+        if run.byzantine and adversary.on_gradient(run.attack):
             attacker = adversary.Adversary(run.attack, run.byzantine, self.side_group)
         robust = attach(ddp, run, attacker, settings)
+        # Who lies in messages may end with another model: the others' is what counts.
+        liars = run.byzantine if adversary.on_messages(run.attack) else []
+        self.counts = self.rank not in liars
         optimizer = torch.optim.SGD(model.parameters(), settings.lr, settings.momentum)
         decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, settings.steps)
         batches = torch.Generator().manual_seed(settings.seed * 1000 + self.rank)
@@ -62,20 +66,20 @@ class Worker:
                 progress(step, result.curve[-1][1])
             start = time.perf_counter()
             if attacker is not None:
-                attacker.step = step
+                attacker.begin(step)
             chosen = torch.randint(len(labels), (settings.batch,), generator=batches)
             loss = nn.functional.cross_entropy(ddp(self.images[chosen]), labels[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             decay.step()
-            if robust is not None:
+            if robust is not None and run.rule != BASELINE:
                 record(result, robust.report())
             result.losses.append(loss.item())
             result.seconds += time.perf_counter() - start
         result.accuracy = self.accuracy(model, len(self.test_labels) * settings.workers)
         result.curve.append((settings.steps, result.accuracy))
-        result.replicas_identical = identical(model)
+        result.replicas_identical = identical(model, self.counts)
         if robust is not None:
             robust.communicator.close()
         del robust, ddp, optimizer
@@ -91,7 +95,7 @@ class Worker:
         for first in range(0, len(labels), 500):
             part_of = slice(first, first + 500)
             right += int((model(images[part_of]).argmax(1) == labels[part_of]).sum())
-        counts = torch.tensor([right, len(labels)])
+        counts = torch.tensor([right, len(labels)]) * int(self.counts)
         dist.all_reduce(counts)
         return float(counts[0] / counts[1])
 
@@ -102,9 +106,18 @@ def attach(
     attacker: adversary.Adversary | None,
     settings: Settings,
 ) -> Any:
-    """Puts the rule in DDP's path; for the baseline nothing, or the adversary alone."""
-    if run.rule != BASELINE:
-        return byzccl.ddp.robustify(ddp, run.rule, algorithm=settings.algorithm, tamper=attacker)
+    """Puts the rule in DDP's path; for the baseline nothing, or the adversary alone.
+
+    Nobody can lie in the messages of torch's own all-reduce from outside: there the baseline is
+    byzccl's mean.
+    """
+    lies = adversary.on_messages(run.attack)
+    if run.rule != BASELINE or lies:
+        lies = lies and dist.get_rank() in run.byzantine
+        return byzccl.ddp.robustify(
+            ddp, run.rule, algorithm=settings.algorithm, tamper=attacker,
+            deceit=run.attack if lies else "none",
+        )  # fmt: skip
     if attacker is not None:
         ddp.register_comm_hook(None, adversary.plain_hook(attacker, ddp.process_group))
     return None
@@ -122,10 +135,12 @@ def record(result: Result, report: byzccl.Report) -> None:
     result.bytes_sent += report.bytes_sent
 
 
-def identical(model: nn.Module) -> bool:
-    """Whether all ranks hold the same bits."""
+def identical(model: nn.Module, counts: bool) -> bool:
+    """Whether all ranks that count hold the same bits."""
     mine = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).view(torch.int32)
-    low, high = mine.clone(), mine.clone()
+    limits = torch.iinfo(mine.dtype)
+    low = mine.clone() if counts else torch.full_like(mine, limits.max)
+    high = mine.clone() if counts else torch.full_like(mine, limits.min)
     dist.all_reduce(low, dist.ReduceOp.MIN)
     dist.all_reduce(high, dist.ReduceOp.MAX)
     return bool(torch.equal(low, high))
