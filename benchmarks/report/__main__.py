@@ -8,12 +8,15 @@ import argparse
 from pathlib import Path
 
 import picture
+import step_picture
+import step_tables
 import tables
 from results import Results, read, values
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "images" / "performance.png"
+TRACE = ROOT / "docs" / "images" / "step_trace.png"
 BEGIN = "<!-- begin: benchmarks/report -->"
 END = "<!-- end: benchmarks/report -->"
 SHOWN_N = 16
@@ -29,6 +32,13 @@ def shown_d(results: Results) -> int:
 
 
 def text_of(results: Results) -> str:
+    parts = [text_of_kernels(results)] if results.kernels else []
+    if results.steps:
+        parts += ["### Over processes", step_tables.steps(results)]
+    return "\n\n".join(parts)
+
+
+def text_of_kernels(results: Results) -> str:
     figures = results.figures("aggregate")
     n = nearest(SHOWN_N, values(figures, "n"))
     parts = [tables.machine(results), "### Steps"]
@@ -62,10 +72,17 @@ def main() -> None:
     if not options.write:
         print(text)
         return
-    picture.draw(results, shown_d(results), PICTURE)
-    link = f"![Steps as shares of their floors, and peers as multiples](images/{PICTURE.name})"
-    put(PAGE, f"{link}\n\n{text}")
-    print(f"Wrote {PAGE.relative_to(ROOT)} and {PICTURE.relative_to(ROOT)}")
+    links = ""
+    if results.kernels:
+        picture.draw(results, shown_d(results), PICTURE)
+        links += (
+            f"![Steps as shares of their floors, and peers as multiples](images/{PICTURE.name})"
+        )
+    if results.steps:
+        step_picture.draw(results, TRACE)
+        links += f"\n\n![What each rank does during a step](images/{TRACE.name})"
+    put(PAGE, f"{links.strip()}\n\n{text}")
+    print(f"Wrote {PAGE.relative_to(ROOT)} and its pictures")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run left behind: kernels.json and peers.json of one folder."""
+"""What a run left behind: kernels.json, peers.json and step_cost.json of one folder."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ Figure = dict[str, Any]
 @dataclass(frozen=True)
 class Results:
     kernels: dict[str, Any]
-    """machine, rates, read_rates and figures; see benchmarks/figures.hpp."""
+    """machine, rates, read_rates and figures, see benchmarks/figures.hpp; empty if not measured."""
     peers: dict[str, Any]
     """versions and figures; empty if no peer was measured."""
+    steps: dict[str, Any]
+    """machine, figures and traces of what runs over processes; empty if it was not measured."""
 
     def figures(self, step: str) -> list[Figure]:
-        source = self.peers if step == "peer" else self.kernels
-        return [figure for figure in source.get("figures", []) if figure["step"] == step]
+        sources = (self.kernels, self.peers, self.steps)
+        figures = [figure for source in sources for figure in source.get("figures", [])]
+        return [figure for figure in figures if figure["step"] == step]
 
     def read_rate(self, n: int, d: int, dtype: str) -> float | None:
         """Bytes a second of reading that many vectors."""
@@ -32,9 +35,11 @@ class Results:
 
 
 def read(folder: Path) -> Results:
-    kernels = json.loads((folder / "kernels.json").read_text())
-    peers = folder / "peers.json"
-    return Results(kernels, json.loads(peers.read_text()) if peers.exists() else {})
+    found = []
+    for name in ("kernels", "peers", "step_cost"):
+        path = folder / f"{name}.json"
+        found.append(json.loads(path.read_text()) if path.exists() else {})
+    return Results(*found)
 
 
 def rule_name(text: str) -> str:
