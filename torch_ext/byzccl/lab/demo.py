@@ -130,7 +130,7 @@ def train(
 def show(table: tables.Table, console: Console) -> None:
     rich = RichTable(title=table.title, caption=table.note or None)
     for k, head in enumerate(table.head):
-        rich.add_column(head.replace("(", "\n("), justify="right" if k else "left")
+        rich.add_column(head.replace("(", "\n("), justify="right" if k else "left", overflow="fold")
     for row in table.rows:
         rich.add_row(*(f"[bold red]{cell.text}[/]" if cell.bad else cell.text for cell in row))
     console.print(rich)
