@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "csrc/cpu/digest.hpp"
 #include "csrc/cpu/formed_rows.hpp"
 #include "csrc/report.hpp"
 #include "csrc/steps.hpp"
@@ -60,7 +61,11 @@ Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, cons
   BYZCCL_CHECK(caller.step >= 0, "step must not be negative, got ", caller.step);
   plan.own = caller.own;
   plan.step = caller.step;
-  const Rows rows{x, d, dtype};
+  Rows rows{x, d, dtype};
+  if (plan.needs_previous && caller.previous != nullptr &&
+      cpu::digest(caller.previous, d, dtype).finite) {
+    rows.previous = caller.previous;
+  }
   const auto steps = make_cpu_steps();
   std::vector<double> memory(rules::decision_bytes(plan) / sizeof(double) + 1);
   const rules::Decision decision = rules::decision_at(plan, memory.data());
@@ -84,7 +89,7 @@ Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, cons
     distances.resize(static_cast<std::size_t>(plan.lines) * n);
     steps->spread(pairs.data(), plan.lines, plan.n, distances.data());
     // The norm of a scaled row is known by definition.
-    if (plan.lines > plan.n && plan.needs_norms) {
+    if (plan.has_norm_line() && plan.needs_norms) {
       std::copy(norms.begin(), norms.end(), distances.end() - plan.n);
     }
   }

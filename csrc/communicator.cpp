@@ -8,7 +8,9 @@
 #include <string>
 #include <utility>
 
+#include "csrc/communicator_arguments.hpp"
 #include "csrc/communicator_worker.hpp"
+#include "csrc/rule_table.hpp"
 
 namespace byzccl {
 
@@ -59,9 +61,11 @@ class Exchange::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  void add(const Bucket& bucket, std::string mistake) {
+  void add(Bucket bucket, std::string mistake) {
     check_open();
+    if (!row_of(job_->call.rule.kind).needs_previous) bucket.previous = nullptr;
     if (mistake.empty()) mistake = find_mistake(bucket);
+    if (mistake.empty() && adds_ > 0) mistake = find_change(bucket, dtype_);
     if (!mistake.empty()) {
       refuse(Message::kAdd, bucket, mistake);
       throw InvalidArgument(mistake);
@@ -95,17 +99,6 @@ class Exchange::State {
     worker_->close({job_, message, bucket, mistake});
   }
 
-  std::string find_mistake(const Bucket& bucket) const {
-    if (bucket.d < 0) return concat("d must not be negative, got ", bucket.d);
-    if (bucket.dtype > DType::kFloat64) return "unknown dtype";
-    if (bucket.x == nullptr && bucket.d > 0) return concat("x is null, but d = ", bucket.d);
-    if (adds_ > 0 && bucket.dtype != dtype_) {
-      return concat("all adds of an exchange have one dtype: ", to_text(dtype_), " before, now ",
-                    to_text(bucket.dtype));
-    }
-    return "";
-  }
-
   const std::shared_ptr<Worker> worker_;
   const std::shared_ptr<Job> job_;
   bool open_ = false;
@@ -119,7 +112,9 @@ bool Pending::done() const { return state_->done(); }
 Report Pending::report() { return state_->get(); }
 
 Exchange::Exchange(std::shared_ptr<State> state) : state_(std::move(state)) {}
-void Exchange::add(void* x, std::int64_t d, DType dtype) { state_->add({x, x, d, dtype}, ""); }
+void Exchange::add(void* x, std::int64_t d, DType dtype, const void* previous) {
+  state_->add({x, x, d, dtype, previous}, "");
+}
 Pending Exchange::finish() { return state_->finish(); }
 void Exchange::refuse(std::string_view mistake) { state_->refuse(std::string(mistake)); }
 
@@ -135,39 +130,6 @@ class Communicator::Impl {
   const std::shared_ptr<Worker> worker;
 };
 
-namespace {
-
-CommunicatorOptions check_options(const CommunicatorOptions& options) {
-  using std::chrono::hours;
-  BYZCCL_CHECK(options.timeout.count() > 0 && options.timeout <= hours(24 * 366),
-               "timeout must be between 1 ms and 366 days, got ", options.timeout.count(), " ms");
-  BYZCCL_CHECK(options.chunk_bytes > 0 && options.chunk_bytes <= std::size_t{1} << 30,
-               "chunk_bytes must be between 1 and 2^30, got ", options.chunk_bytes);
-  BYZCCL_CHECK(options.algorithm <= Algorithm::kRing, "unknown algorithm");
-  return options;
-}
-
-bool overlap(const void* a, std::uint64_t a_bytes, const void* b, std::uint64_t b_bytes) {
-  const auto begin_a = reinterpret_cast<std::uintptr_t>(a);
-  const auto begin_b = reinterpret_cast<std::uintptr_t>(b);
-  return begin_a < begin_b + b_bytes && begin_b < begin_a + a_bytes;
-}
-
-/// What is wrong with a reduce_scatter's arguments besides those of any add.
-std::string find_scatter_mistake(const Bucket& bucket, int rank, int n) {
-  if (bucket.d % n != 0) return concat("d = ", bucket.d, " is no multiple of n = ", n);
-  if (bucket.d <= 0 || bucket.x == nullptr) return "";
-  if (bucket.out == nullptr) return concat("out is null, but d = ", bucket.d);
-  const std::uint64_t part = static_cast<std::uint64_t>(bucket.d / n) * size_of(bucket.dtype);
-  const std::byte* const own = static_cast<const std::byte*>(bucket.x) + part * rank;
-  if (bucket.out != own && overlap(bucket.out, part, bucket.x, part * n)) {
-    return "out overlaps x, but is not this rank's columns of it";
-  }
-  return "";
-}
-
-}  // namespace
-
 Communicator::Communicator(std::shared_ptr<Transport> transport, CommunicatorOptions options) {
   BYZCCL_CHECK(transport != nullptr, "a communicator needs a transport");
   impl_ = std::make_shared<Impl>(std::move(transport), check_options(options));
@@ -179,9 +141,10 @@ int Communicator::rank() const { return impl_->worker->transport().rank(); }
 int Communicator::size() const { return impl_->worker->transport().size(); }
 Algorithm Communicator::algorithm() const { return impl_->worker->options().algorithm; }
 
-Pending Communicator::all_reduce(void* x, std::int64_t d, DType dtype, const Rule& rule) {
+Pending Communicator::all_reduce(void* x, std::int64_t d, DType dtype, const Rule& rule,
+                                 const void* previous) {
   Exchange exchange = begin(rule);
-  exchange.add(x, d, dtype);
+  exchange.add(x, d, dtype, previous);
   return exchange.finish();
 }
 

@@ -119,9 +119,11 @@ void Worker::carry_out(const Task& task) {
     job.step = step_;
     job.bytes_sent_before = traffic_.sent;
   }
-  agree(task);
+  const Digest previous = digest_previous(task);
+  agree(task, previous.value);
   if (job.error) return;
   if (task.message == Message::kAdd) {
+    if (!previous.finite) job.exchange->forget_previous();
     job.exchange->add(task.bucket);
     ++job.adds;
   } else {
@@ -129,8 +131,16 @@ void Worker::carry_out(const Task& task) {
   }
 }
 
+/// The value is 0 if the task has no previous output.
+Digest Worker::digest_previous(const Task& task) {
+  const collective::Bucket& bucket = task.bucket;
+  if (bucket.previous == nullptr || !task.refusal.empty()) return {};
+  const collective::Timed timed(task.job->phases.headers);
+  return steps_->digest(bucket.previous, bucket.d, bucket.dtype);
+}
+
 /// Headers go round; then either all ranks go on, with job.exchange there, or all fail the job.
-void Worker::agree(const Task& task) {
+void Worker::agree(const Task& task, std::uint64_t previous) {
   Job& job = *task.job;
   const bool adds = task.message == Message::kAdd;
   const collective::Timed timed(job.phases.headers, adds ? static_cast<int>(job.adds) : -1);
@@ -154,6 +164,7 @@ void Worker::agree(const Task& task) {
   mine.index = job.adds;
   mine.count = task.bucket.d;
   mine.chunk_bytes = static_cast<std::int64_t>(options_.chunk_bytes);
+  mine.previous = previous;
   mine.rank = mail_.rank();
   mine.size = mail_.size();
   mine.root = job.call.root;

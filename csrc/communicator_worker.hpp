@@ -48,7 +48,8 @@ class Worker {
   void run(const Task& task) noexcept;
   void settle(Job& job) noexcept;
   void carry_out(const Task& task);
-  void agree(const Task& task);
+  Digest digest_previous(const Task& task);
+  void agree(const Task& task, std::uint64_t previous);
   void fail(Job& job, std::exception_ptr error) noexcept;
   void die(Job& job, std::exception_ptr error) noexcept;
   std::exception_ptr judge(const Job& job, const PeerError& error);

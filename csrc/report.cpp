@@ -2,6 +2,7 @@
 #include "csrc/report.hpp"
 
 #include <cstddef>
+#include <numeric>
 
 namespace byzccl {
 namespace {
@@ -23,13 +24,12 @@ std::vector<double> net_shares(const Plan& plan, const rules::Decision& decision
   std::vector<double> shares(n, 0.0);
   const rules::Outcome& outcome = *decision.outcome;
   if (outcome.failure != rules::Failure::kNone || outcome.rows == 0) return shares;
-  const double count = outcome.divisor > 0 ? outcome.divisor : 1.0;
-  for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t row = 0; row < static_cast<std::size_t>(outcome.rows); ++row) {
-      shares[i] += decision.weights[row * n + i] / count;
-    }
-    shares[i] /= outcome.rows;
+  for (std::size_t row = 0; row < static_cast<std::size_t>(outcome.rows); ++row) {
+    const double* weights = decision.weights + row * n;
+    const double count = outcome.divisor > 0 ? std::accumulate(weights, weights + n, 0.0) : 1;
+    for (std::size_t i = 0; i < n; ++i) shares[i] += weights[i] / count;
   }
+  for (double& share : shares) share /= outcome.rows;
   return shares;
 }
 
@@ -52,6 +52,7 @@ void describe(const Rule& rule, const Plan& plan, const double* distances,
   report.failure = to_text(outcome.failure);
   report.nan_columns = outcome.nan_columns;
   if (plan.rows > 0) report.weights = net_shares(plan, decision);
+  report.previous_weight = outcome.previous_weight;
   if (!plan.needs_distances) return;
   report.typical_reach = outcome.typical_reach;
   const std::size_t n = static_cast<std::size_t>(plan.n);

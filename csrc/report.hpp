@@ -9,11 +9,13 @@
 
 namespace byzccl {
 
-/// Fills rule, n, failed, failure, typical_reach, weights, scores, reach, distances, broken,
-/// flagged and nan_columns; leaves the rest as it is. All pointers lead to host memory.
+/// Fills rule, n, failed, failure, typical_reach, weights, previous_weight, scores, reach,
+/// distances, broken, flagged and nan_columns; leaves the rest as it is. All pointers lead to host
+/// memory.
 ///
-/// The net share of a vector is w / divisor where the divisor is above 0, else w; with several rows
-/// of W it is the mean over the rows. A decision that failed closed gives every vector share 0.
+/// The net share of a vector is w over the number of ones of its row where the divisor is above 0,
+/// else w; with several rows of W it is the mean over the rows. A decision that failed closed gives
+/// every vector share 0.
 ///
 /// @param distances  D [n, n]; not read unless the plan needs distances
 /// @param decision   only its outcome is read if the plan has no selector (plan.rows = 0)

@@ -107,6 +107,7 @@ Plan plan(const Rule& rule, int n, DType dtype) {
   plan.needs_distances = true;
   plan.rows = 1;
   plan.lines = n;
+  plan.needs_previous = row.needs_previous;
   const int f = plan.f;
   switch (rule.kind) {
     case RuleKind::kMean:
@@ -148,6 +149,12 @@ Plan plan(const Rule& rule, int n, DType dtype) {
     case RuleKind::kGeometricMedian:
       plan.iterations =
           resolve(row, "iterations", rule.iterations, 32, std::numeric_limits<int>::max(), plan);
+      break;
+    case RuleKind::kCenteredClipping:
+      plan.iterations =
+          resolve(row, "iterations", rule.iterations, 1, std::numeric_limits<int>::max(), plan);
+      plan.pull = *rule.tau;
+      plan.lines = n + 1;
       break;
     case RuleKind::kGuardedMean:
       plan.threshold = rule.threshold.value_or(9);

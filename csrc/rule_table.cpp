@@ -19,12 +19,13 @@ constexpr Bound kBulyanBound{"n >= 4 f + 3", 4, 3};
 constexpr Bound kSmeaBound{"n >= 2 f + 1 and C(n, f) <= 1000000", 2, 1, 1'000'000};
 constexpr std::array kBounds{kNonEmpty, kMajority, kKrumBound, kBulyanBound, kSmeaBound};
 
-constexpr std::array<Parameter<Rule>, 5> kParameters{{
+constexpr std::array<Parameter<Rule>, 6> kParameters{{
     {"f", 0, &Rule::f, nullptr},
     {"m", 1, &Rule::m, nullptr},
     {"neighbors", 1, &Rule::neighbors, nullptr},
     {"iterations", 1, &Rule::iterations, nullptr},
     {"threshold", 1, nullptr, &Rule::threshold},
+    {"tau", 0, nullptr, &Rule::tau, true},
 }};
 
 constexpr std::array<Parameter<Step>, 4> kStepParameters{{
@@ -35,26 +36,31 @@ constexpr std::array<Parameter<Step>, 4> kStepParameters{{
 }};
 
 constexpr ParameterInfo kF{"f", true, "f >= 0"};
-constexpr ParameterInfo kOptionalF{"f", false, "f >= 0"};
-constexpr ParameterInfo kM{"m", false, "1 <= m <= n - f"};
-constexpr ParameterInfo kNeighbors{"neighbors", false, "1 <= neighbors <= n - f - 1"};
-constexpr ParameterInfo kIterations{"iterations", false, "1 <= iterations <= 2147483647"};
-constexpr ParameterInfo kThreshold{"threshold", false, "threshold >= 1"};
+constexpr ParameterInfo kOptionalF{"f", false, "f >= 0", "floor((n - 1) / 2)"};
+constexpr ParameterInfo kM{"m", false, "1 <= m <= n - f", "n - f - 2"};
+constexpr ParameterInfo kNeighbors{"neighbors", false, "1 <= neighbors <= n - f - 1", "n - f - 2"};
+constexpr ParameterInfo kIterations{"iterations", false, "1 <= iterations <= 2147483647", "32"};
+constexpr ParameterInfo kOneIteration{"iterations", false, "1 <= iterations <= 2147483647", "1"};
+constexpr ParameterInfo kThreshold{"threshold", false, "threshold >= 1", "9", true};
 
 constexpr ParameterInfo kS{"s", true, "1 <= s <= n"};
-constexpr ParameterInfo kSeed{"seed", false, "seed >= 0"};
-constexpr ParameterInfo kTau{"tau", true, "tau > 0"};
+constexpr ParameterInfo kSeed{"seed", false, "seed >= 0", "0"};
+constexpr ParameterInfo kTau{"tau", true, "tau > 0", {}, true};
+
+constexpr ParameterInfo kStepF{"f", false, "f >= 0", "the rule's f"};
 
 constexpr std::array kOnlyF{kF};
+constexpr std::array kOnlyStepF{kStepF};
 constexpr std::array kBucketingParameters{kS, kSeed};
 constexpr std::array kOnlyTau{kTau};
 constexpr std::array kOnlyOptionalF{kOptionalF};
 constexpr std::array kKrumParameters{kF, kNeighbors};
 constexpr std::array kMultiKrumParameters{kF, kM, kNeighbors};
 constexpr std::array kGeometricMedianParameters{kOptionalF, kIterations};
+constexpr std::array kCenteredClippingParameters{kTau, kOptionalF, kOneIteration};
 constexpr std::array kGuardedMeanParameters{kF, kThreshold};
 
-constexpr std::array<RuleInfo, 17> kRules{{
+constexpr std::array<RuleInfo, 18> kRules{{
     {RuleKind::kKrum, "krum", kKrumBound.text,
      "the one vector closest to its neighbours; cheap, but learns from one rank a step",
      kKrumParameters},
@@ -79,6 +85,9 @@ constexpr std::array<RuleInfo, 17> kRules{{
      "vectors lose weight along the direction of largest variance; for f near n / 2", kOnlyF},
     {RuleKind::kFaba, "faba", kMajority.text,
      "leaves out f times the vector farthest from the mean; simple and cheap", kOnlyF},
+    {RuleKind::kCenteredClipping, "centered_clipping", kMajority.text,
+     "the previous output, pulled by each vector at most tau far; for workers with momentum",
+     kCenteredClippingParameters, true},
     {RuleKind::kGuardedMean, "guarded_mean", kMajority.text,
      "the plain mean unless a vector lies far out; against faults, not against attackers",
      kGuardedMeanParameters},
@@ -94,10 +103,17 @@ constexpr std::array<RuleInfo, 17> kRules{{
 }};
 
 constexpr std::array<StepInfo, 4> kSteps{{
-    {StepKind::kBucketing, "bucketing", kNonEmpty.text, kBucketingParameters, &Rule::bucketing},
-    {StepKind::kClip, "clip", kNonEmpty.text, kOnlyTau, &Rule::scaling},
-    {StepKind::kArc, "arc", kMajority.text, kOnlyOptionalF, &Rule::scaling},
-    {StepKind::kNnm, "nnm", kMajority.text, kOnlyOptionalF, &Rule::nnm},
+    {StepKind::kBucketing, "bucketing", kNonEmpty.text,
+     "means of s vectors drawn at random; for ranks whose data differ", kBucketingParameters,
+     &Rule::bucketing},
+    {StepKind::kClip, "clip", kNonEmpty.text, "scales vectors down to norm tau", kOnlyTau,
+     &Rule::scaling},
+    {StepKind::kArc, "arc", kMajority.text,
+     "scales the longest vectors down to the norm of one that is not; clip without a tau",
+     kOnlyStepF, &Rule::scaling},
+    {StepKind::kNnm, "nnm", kMajority.text,
+     "each vector becomes the mean of its n - f nearest; for ranks whose data differ", kOnlyStepF,
+     &Rule::nnm},
 }};
 
 struct Alias {

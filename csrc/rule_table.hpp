@@ -29,15 +29,6 @@ struct Parameter {
   bool above = false;                       ///< the least value itself is out of bounds
 };
 
-/// One step, in the order in which steps come: equal places exclude each other.
-struct StepInfo {
-  StepKind kind;
-  std::string_view name;
-  std::string_view bound;  ///< on n
-  std::span<const ParameterInfo> parameters;
-  std::optional<Step> Rule::*place;
-};
-
 /// What rules and steps have in common.
 struct Signature {
   std::string_view name;
@@ -57,13 +48,10 @@ bool is_given(const Parameter<T>& parameter, const T& value) {
                            : (value.*parameter.real).has_value();
 }
 
-const RuleInfo& row_of(RuleKind kind);
 const StepInfo& row_of(StepKind kind);
 /// The row of that name or alias; null if there is none.
 const RuleInfo* row_named(std::string_view name);
 const StepInfo* step_named(std::string_view name);
-/// In the order in which they come.
-std::span<const StepInfo> step_table();
 const Bound& bound_of(std::string_view text);
 
 [[noreturn]] void throw_no_parameter(const Signature& signature, std::string_view name);

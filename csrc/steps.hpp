@@ -20,6 +20,13 @@ struct Rows {
   std::span<const void* const> x;
   std::int64_t columns = 0;
   DType dtype = DType::kFloat32;
+  const void* previous = nullptr;  ///< the same of the previous output; null: zeros
+};
+
+/// What ranks compare of a vector that all of them hold alike.
+struct Digest {
+  std::uint64_t value = 0;  ///< of the bytes; never 0
+  bool finite = true;       ///< every element is
 };
 
 class Steps {
@@ -33,10 +40,14 @@ class Steps {
   virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
 
-  /// Sums of squared differences over the columns of one shard, between the `lines` rows that the
-  /// plan's steps make of the vectors: sums [pairs] float64, pair order of rules::pair_index, tiles
-  /// of `tile` columns added in ascending order. Overwrites sums. Values that are not finite stay
-  /// as they come. decision.scales is read if the plan needs norms.
+  /// The digest of x [columns].
+  virtual Digest digest(const void* x, std::int64_t columns, DType dtype) = 0;
+
+  /// Sums of squared differences over the columns of one shard, between the rows that the plan's
+  /// steps make of the vectors and, if the plan has a line more, zero or the previous output: sums
+  /// [pairs] float64, pair order of rules::pair_index, tiles of `tile` columns added in ascending
+  /// order. Overwrites sums. Values that are not finite stay as they come. decision.scales is read
+  /// if the plan needs norms.
   virtual void pairwise_distances(const Plan& plan, const rules::Decision& decision,
                                   const Rows& vectors, std::int64_t tile, double* sums) = 0;
 
@@ -60,7 +71,8 @@ class Steps {
                       const rules::Decision& decision) = 0;
 
   /// out [columns] by the plan's combiner; adds to decision.outcome->nan_columns. A decision that
-  /// failed closed gives NaN. `out` may be one of the rows; otherwise it overlaps none.
+  /// failed closed gives NaN. `out` may be one of the rows or the previous output; otherwise it
+  /// overlaps none.
   virtual void combine(const Plan& plan, const rules::Decision& decision, const Rows& rows,
                        void* out) = 0;
 };

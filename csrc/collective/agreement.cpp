@@ -60,6 +60,15 @@ std::string describe_call(const Header& header) {
                                          : concat("finish after ", header.index, " adds");
 }
 
+std::string describe_previous(const Header& header) {
+  if (header.previous == 0) return "none";
+  std::string digits(16, '0');
+  for (std::size_t i = 0; i < 16; ++i) {
+    digits[i] = "0123456789abcdef"[header.previous >> (60 - 4 * i) & 15];
+  }
+  return concat("one with digest ", digits);
+}
+
 std::string find_differences(const Headers& headers) {
   std::string lines = compare(headers, "protocol version",
                               [](const Header& h) { return std::to_string(h.version); });
@@ -85,6 +94,10 @@ std::string find_differences(const Headers& headers) {
   if (headers.front().algorithm == Algorithm::kRing) {
     lines += compare(headers, "device kind", [](const Header& h) { return std::string(h.kind); });
   }
+  // Who calls otherwise, or refuses, need not have one.
+  const bool refused =
+      std::any_of(headers.begin(), headers.end(), [](const Header& h) { return h.refused != 0; });
+  if (lines.empty() && !refused) lines = compare(headers, "previous output", describe_previous);
   return lines;
 }
 

@@ -59,6 +59,7 @@ struct Bucket {
   void* out = nullptr;  ///< may be the wanted columns of x; otherwise it overlaps no part of x
   std::int64_t d = 0;
   DType dtype = DType::kFloat32;
+  const void* previous = nullptr;  ///< [d] the previous output, for rules that need it; or null
 };
 
 }  // namespace byzccl::collective

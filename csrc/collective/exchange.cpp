@@ -41,17 +41,25 @@ void Exchange::join() noexcept {
   if (measured_.valid()) measured_.wait();
 }
 
+Rows Exchange::Held::part(std::int64_t column, std::int64_t columns,
+                          std::vector<const void*>& x) const {
+  x.clear();
+  for (const void* row : rows) x.push_back(static_cast<const std::byte*>(row) + bytes(column));
+  Rows part{x, columns, bucket.dtype};
+  if (bucket.previous != nullptr) {
+    part.previous = static_cast<const std::byte*>(bucket.previous) + bytes(range.begin + column);
+  }
+  return part;
+}
+
 std::size_t Exchange::sums_count() const {
   return static_cast<std::size_t>(measures_norms_ ? plan_.n : rules::pair_count(plan_.lines));
 }
 
 void Exchange::sum_shard(const Held& held, std::int64_t column, std::int64_t columns,
                          double* sums) {
-  std::vector<const void*> vectors;
-  for (const void* row : held.rows) {
-    vectors.push_back(static_cast<const std::byte*>(row) + held.bytes(column));
-  }
-  const Rows rows{vectors, columns, held.bucket.dtype};
+  std::vector<const void*> x;
+  const Rows rows = held.part(column, columns, x);
   if (measures_norms_) {
     tools_.steps.norms(plan_, rows, held.grid.tile, sums);
   } else {
@@ -66,12 +74,22 @@ void Exchange::scale() {
   tools_.steps.scale(plan_, static_cast<double*>(norms_.get()), decision_);
   if (!plan_.needs_distances) return;
   measures_norms_ = false;
+  measure_again();
+  add_up(held_);
+}
+
+void Exchange::measure_again() {
   total_ = allocate_zeroed(tools_.steps, sums_bytes());
   for (Held& held : held_) {
     const Timed timed(tools_.phases.distances, held.index);
     measure(held);
   }
-  add_up(held_);
+}
+
+/// Distances to what is forgotten have been added up before it was known.
+void Exchange::drop_previous() {
+  for (Held& held : held_) held.bucket.previous = nullptr;
+  if (!measures_norms_) measure_again();
 }
 
 std::int64_t Exchange::columns() const {
@@ -136,6 +154,7 @@ Exchange::Held* Exchange::next_unmeasured() {
 void Exchange::finish() {
   if (keeps_vectors()) {
     if (measured_.valid()) measured_.get();
+    if (forgets_previous_) drop_previous();
     add_up(held_);
     if (plan_.needs_norms) scale();
     decide();
@@ -155,7 +174,7 @@ void Exchange::decide() {
     distances_ = tools_.steps.allocate(static_cast<std::size_t>(plan_.lines) * n * sizeof(double));
     distances = static_cast<double*>(distances_.get());
     tools_.steps.spread(total(), plan_.lines, plan_.n, distances);
-    if (norms_ && plan_.lines > plan_.n) {
+    if (norms_ && plan_.has_norm_line()) {
       // The norm of a scaled row is known by definition.
       tools_.steps.copy(distances + n * n, norms_.get(), n * sizeof(double));
     }
@@ -166,11 +185,9 @@ void Exchange::decide() {
 void Exchange::combine(const Held& held, Range range, void* out) {
   if (range.size() == 0) return;
   const Timed timed(tools_.phases.combine, held.index);
-  std::vector<const void*> rows;
-  for (const void* row : held.rows) {
-    rows.push_back(static_cast<const std::byte*>(row) + held.bytes(range.begin - held.range.begin));
-  }
-  tools_.steps.combine(plan_, decision_, {rows, range.size(), held.bucket.dtype}, out);
+  std::vector<const void*> x;
+  const Rows rows = held.part(range.begin - held.range.begin, range.size(), x);
+  tools_.steps.combine(plan_, decision_, rows, out);
 }
 
 /// The report counts the columns of all ranks.

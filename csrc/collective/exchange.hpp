@@ -41,6 +41,8 @@ class Exchange {
   Exchange& operator=(const Exchange&) = delete;
 
   void add(const Bucket& bucket);
+  /// Of some add the previous output is not finite: all of it stands for zeros. Before finish().
+  void forget_previous() { forgets_previous_ = true; }
   void finish();
   /// Fills what the decision knows. After finish().
   void describe(Report& report) const;
@@ -66,6 +68,8 @@ class Exchange {
     const std::byte* own(std::int64_t column) const {
       return static_cast<const std::byte*>(bucket.x) + bytes(column);
     }
+    /// All vectors from `column` of `range` on; `x` is what they point into.
+    Rows part(std::int64_t column, std::int64_t columns, std::vector<const void*>& x) const;
   };
 
   /// Exchanges the vectors: fills memory, rows and range.
@@ -103,12 +107,15 @@ class Exchange {
   void measure_later(Held& held);
   void measure_all();
   Held* next_unmeasured();
+  void drop_previous();
   void scale();
+  void measure_again();
   void decide();
   void add_nan_columns();
 
   std::deque<Held> held_;
-  bool measures_norms_ = false;      // what the pass adds up
+  bool measures_norms_ = false;  // what the pass adds up
+  bool forgets_previous_ = false;
   std::shared_ptr<void> total_;      // [sums] float64 over all adds
   std::shared_ptr<void> norms_;      // [n] squared, of the scaled rows
   std::shared_ptr<void> distances_;  // D [lines, n]

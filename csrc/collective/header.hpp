@@ -29,6 +29,7 @@ struct Header {
   std::int64_t index = 0;        ///< adds before this message
   std::int64_t count = 0;        ///< d of an add
   std::int64_t chunk_bytes = 0;  ///< most bytes of a message: both ends cut alike
+  std::uint64_t previous = 0;    ///< digest of the add's previous output; 0: none
   std::int32_t rank = 0;         ///< of the sender
   std::int32_t size = 0;         ///< ranks, as the sender knows it
   std::int32_t root = 0;
@@ -40,7 +41,7 @@ struct Header {
   std::uint8_t zero[7] = {};
   char kind[32] = {};     ///< Steps::kind
   char rule[192] = {};    ///< canonical text
-  char reason[224] = {};  ///< cut where it is longer
+  char reason[216] = {};  ///< cut where it is longer
 };
 static_assert(sizeof(Header) == 512 && std::has_unique_object_representations_v<Header>);
 

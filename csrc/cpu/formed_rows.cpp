@@ -39,9 +39,9 @@ Formed form(const Plan& plan, const double* scales, const Rows& vectors) {
   return formed;
 }
 
-Mix zero_row() {
+Mix copy_of(const void* row) {
   Mix mix;
-  mix.x.push_back(nullptr);
+  mix.x.push_back(row);
   mix.weights.push_back(1);
   return mix;
 }
@@ -52,8 +52,9 @@ void formed_distances(const Plan& plan, const double* scales, const Rows& vector
                       std::int64_t tile, std::span<const std::int64_t> ends, double* total) {
   Formed formed = form(plan, scales, vectors);
   for (int line = plan.n; line < plan.lines; ++line) {
-    formed.x.push_back(nullptr);
-    if (!formed.mixes.empty()) formed.mixes.push_back(zero_row());
+    const void* row = plan.needs_previous ? vectors.previous : nullptr;
+    formed.x.push_back(row);
+    if (!formed.mixes.empty()) formed.mixes.push_back(copy_of(row));
   }
   pairwise_distances({formed.x, vectors.columns, vectors.dtype}, tile, ends, total, formed.mixes);
 }
@@ -64,7 +65,7 @@ void formed_norms(const Plan& plan, const Rows& vectors, std::int64_t tile,
   for (std::size_t i = 0; i < static_cast<std::size_t>(plan.n); ++i) {
     const std::array<const void*, 2> pair{formed.x[i], nullptr};
     std::vector<Mix> mixes;
-    if (!formed.mixes.empty()) mixes = {formed.mixes[i], zero_row()};
+    if (!formed.mixes.empty()) mixes = {formed.mixes[i], copy_of(nullptr)};
     pairwise_distances({pair, vectors.columns, vectors.dtype}, tile, ends, total + i, mixes);
   }
 }

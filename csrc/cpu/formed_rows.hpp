@@ -11,7 +11,8 @@
 namespace byzccl::cpu {
 
 /// total [pairs] between plan.lines rows: the buckets or vectors, scaled by `scales` unless that is
-/// null, and the zero vector where the plan wants the norms. As cpu::pairwise_distances.
+/// null, and behind them the zero vector or the previous output where the plan wants its distances.
+/// As cpu::pairwise_distances.
 void formed_distances(const Plan& plan, const double* scales, const Rows& vectors,
                       std::int64_t tile, std::span<const std::int64_t> ends, double* total);
 

@@ -13,7 +13,7 @@ namespace byzccl::cpu {
 /// y = the sum of the vectors, divided once by `divisor` where that is above 0, else the sum of
 /// each times its weight; then times `scale`. Without vectors y is absent.
 struct Mix {
-  std::vector<const void*> x;  ///< of non-zero weight, in rank order
+  std::vector<const void*> x;  ///< of non-zero weight, in rank order; null for zeros, if alone
   std::vector<double> weights;
   double divisor = 0;
   double scale = 1;
@@ -24,14 +24,21 @@ struct Mix {
   }
 };
 
-/// @param weights  one row of W [n]
-inline Mix make_mix(const Rows& rows, const double* weights, double divisor) {
+/// @param weights  one row of W [n]; 0 or 1 if the sum is divided by the number of ones
+/// @param previous_weight  of rows.previous, which comes last
+inline Mix make_mix(const Rows& rows, const double* weights, bool divides,
+                    double previous_weight = 0) {
   Mix mix;
-  mix.divisor = divisor;
   for (std::size_t i = 0; i < rows.x.size(); ++i) {
     if (weights[i] == 0) continue;
     mix.x.push_back(rows.x[i]);
     mix.weights.push_back(weights[i]);
+  }
+  if (divides) mix.divisor = static_cast<double>(mix.x.size());
+  // Zeros add nothing, unless nothing else is there.
+  if (previous_weight != 0 && (rows.previous != nullptr || mix.x.empty())) {
+    mix.x.push_back(rows.previous);
+    mix.weights.push_back(previous_weight);
   }
   return mix;
 }

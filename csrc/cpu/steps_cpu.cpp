@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "csrc/cpu/combine_columns.hpp"
+#include "csrc/cpu/digest.hpp"
 #include "csrc/cpu/fill.hpp"
 #include "csrc/cpu/float_mode.hpp"
 #include "csrc/cpu/formed_rows.hpp"
@@ -32,6 +33,10 @@ class CpuSteps final : public Steps {
 
   void copy(void* to, const void* from, std::size_t bytes) override {
     if (bytes > 0) std::memmove(to, from, bytes);
+  }
+
+  Digest digest(const void* x, std::int64_t columns, DType dtype) override {
+    return cpu::digest(x, columns, dtype);
   }
 
   void pairwise_distances(const Plan& plan, const rules::Decision& decision, const Rows& vectors,
@@ -94,8 +99,9 @@ class CpuSteps final : public Steps {
         return cpu::fill_nan(rows.columns, rows.dtype, out);
       }
       for (int row = 0; row < outcome.rows; ++row) {
-        mixes.push_back(cpu::make_mix(
-            rows, decision.weights + static_cast<std::size_t>(row) * plan.ranks, outcome.divisor));
+        mixes.push_back(cpu::make_mix(rows,
+                                      decision.weights + static_cast<std::size_t>(row) * plan.ranks,
+                                      outcome.divisor > 0, outcome.previous_weight));
       }
     }
     if (plan.combiner == Combiner::kColumns) {

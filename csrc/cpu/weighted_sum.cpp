@@ -62,8 +62,12 @@ void weighted_sum(const Mix& mix, std::int64_t columns, DType dtype, void* out) 
       return;
     }
     const std::size_t size = size_of(dtype);
-    std::memmove(static_cast<char*>(out) + first * size,
-                 static_cast<const char*>(mix.x[0]) + first * size, (end - first) * size);
+    char* const to = static_cast<char*>(out) + first * size;
+    if (mix.x[0] == nullptr) {
+      std::memset(to, 0, (end - first) * size);
+    } else {
+      std::memmove(to, static_cast<const char*>(mix.x[0]) + first * size, (end - first) * size);
+    }
   });
 }
 

@@ -15,6 +15,9 @@ namespace byzccl {
 struct Caller {
   int own = -1;           ///< the caller's own vector, in [0, n): monna
   std::int64_t step = 0;  ///< bucketing: no two steps have the same buckets
+  /// centered_clipping: the previous output [d], of the vectors' dtype. Null, or with an element
+  /// that is not finite, it stands for zeros.
+  const void* previous = nullptr;
 };
 
 /// Writes the aggregate of the vectors x [n, d] to out [d], on the CPU.
@@ -23,7 +26,7 @@ struct Caller {
 /// huge values end up where RULES says, and never raise.
 ///
 /// @param x    n pointers to d elements each, any alignment; not null unless d = 0
-/// @param out  may be one of the vectors; otherwise it overlaps none
+/// @param out  may be one of the vectors or the previous output; otherwise it overlaps none
 /// @throws InvalidArgument if the rule's bound on n is broken, d < 0, a pointer is null, or the
 /// rule
 ///         needs something of the caller that is not there

@@ -55,7 +55,11 @@ class Exchange {
   explicit Exchange(std::shared_ptr<State> state);
   /// Starts to exchange x [d] and returns. x must stay untouched until finish() is done; then it
   /// holds the result. All adds have the same dtype.
-  void add(void* x, std::int64_t d, DType dtype);
+  ///
+  /// `previous` [d], for a rule that needs it, is what the last exchange made of these columns,
+  /// alike on all ranks; null stands for zeros, and so does all of it where an element is not
+  /// finite. It must stay untouched, too, and does not overlap x.
+  void add(void* x, std::int64_t d, DType dtype, const void* previous = nullptr);
   /// No more adds. Call once.
   Pending finish();
   /// Ends the exchange for a mistake that the caller found: the others learn of it, not wait.
@@ -80,8 +84,10 @@ class Communicator {
   int size() const;
   Algorithm algorithm() const;
 
-  /// x [d] becomes the aggregate of all ranks' x, the same bits on every rank.
-  Pending all_reduce(void* x, std::int64_t d, DType dtype, const Rule& rule);
+  /// x [d] becomes the aggregate of all ranks' x, the same bits on every rank. `previous` as in
+  /// Exchange::add; the other calls have none, so it is zero there.
+  Pending all_reduce(void* x, std::int64_t d, DType dtype, const Rule& rule,
+                     const void* previous = nullptr);
   /// x [d] becomes the aggregate on rank `root`; elsewhere x is left as it was.
   Pending reduce(void* x, std::int64_t d, DType dtype, const Rule& rule, int root);
   /// out [d / n] becomes columns [rank d / n, (rank + 1) d / n) of the aggregate. d is a multiple

@@ -34,6 +34,7 @@ struct Report {
   std::string failure;            ///< why, in words; empty if not failed
   double typical_reach = 0;       ///< M; 0 for rules without distances
   std::vector<double> weights;    ///< [n] net share of each vector; empty for column rules
+  double previous_weight = 0;     ///< share of the previous output; 0 for rules without one
   std::vector<double> scores;     ///< [n]; empty for rules without distances
   std::vector<double> reach;      ///< [n]; empty for rules without distances
   std::vector<double> distances;  ///< D [n, n] squared; empty for rules without distances

@@ -29,6 +29,7 @@ enum class RuleKind : std::uint8_t {
   kSmea,
   kCaf,
   kFaba,
+  kCenteredClipping,
   kGuardedMean,
   kMedian,
   kTrimmedMean,
@@ -58,6 +59,7 @@ struct Rule {
   std::optional<std::int64_t> neighbors = std::nullopt;   ///< q of Krum's scores
   std::optional<std::int64_t> iterations = std::nullopt;  ///< steps of an iterative rule
   std::optional<double> threshold = std::nullopt;         ///< of guarded_mean, in units of M
+  std::optional<double> tau = std::nullopt;               ///< longest pull of centered_clipping
   std::optional<Step> bucketing = std::nullopt;
   std::optional<Step> scaling = std::nullopt;  ///< clip or arc
   std::optional<Step> nnm = std::nullopt;
@@ -72,24 +74,42 @@ struct Rule {
 /// The canonical text: parse(to_text(rule)) == rule.
 std::string to_text(const Rule& rule);
 
-/// One parameter of a rule, as the rule's table knows it.
+/// One parameter of a rule or step, as its table knows it.
 struct ParameterInfo {
   std::string_view name;
   bool required;
-  std::string_view bound;  ///< in words and letters, for messages and lists
+  std::string_view bound;          ///< in words and letters, for messages and lists
+  std::string_view fallback = {};  ///< what it is if left out, such as "n - f - 2"
+  bool real = false;               ///< else an integer
 };
 
 /// One rule, as the rule's table knows it: what `byzccl.rules()` and the command line list.
 struct RuleInfo {
   RuleKind kind;
   std::string_view name;
-  std::string_view bound;   ///< on n, such as "n >= 2 f + 3"
-  std::string_view advice;  ///< one line: when to use it
+  std::string_view bound;                     ///< on n, such as "n >= 2 f + 3"
+  std::string_view advice;                    ///< one line: when to use it
+  std::span<const ParameterInfo> parameters;  ///< in the order in which they are printed
+  bool needs_previous = false;                ///< the result depends on the previous output
+};
+
+/// One step. Of steps with the same place a rule has at most one.
+struct StepInfo {
+  StepKind kind;
+  std::string_view name;
+  std::string_view bound;   ///< on n
+  std::string_view advice;  ///< one line: what it does
   std::span<const ParameterInfo> parameters;
+  std::optional<Step> Rule::*place;
 };
 
 /// Every rule, in the order of RULES sections 3 and 4.
 std::span<const RuleInfo> rule_table();
+/// Every step, in the order in which they come.
+std::span<const StepInfo> step_table();
+
+/// The row of that kind.
+const RuleInfo& row_of(RuleKind kind);
 
 /// The last step.
 enum class Combiner : std::uint8_t {
@@ -129,13 +149,15 @@ struct Plan {
   int own = -1;        ///< the caller's own vector, where the rule needs it; set by who knows it
   int q = 0;           ///< neighbours of a Krum score
   int m = 0;           ///< vectors averaged, where the rule fixes their number; else 0
-  int iterations = 0;  ///< of geometric_median
+  int iterations = 0;  ///< of geometric_median and centered_clipping
   double threshold = 0;
+  double pull = 0;               ///< tau of centered_clipping
   double infinite_above = 0;     ///< a distance above this counts as infinite in a reach
   bool needs_distances = false;  ///< false: the first step is skipped and D is not read
-  int lines = 0;                 ///< of D: n, and one more for the norms, where the rule needs them
-  int bucket = 0;                ///< vectors of a bucket; 0: no bucketing
-  std::int64_t seed = 0;         ///< of the buckets
+  int lines = 0;                 ///< of D: n, and one more for the norms or the previous output
+  bool needs_previous = false;  ///< line n of D is that of the previous output v, else of the norms
+  int bucket = 0;               ///< vectors of a bucket; 0: no bucketing
+  std::int64_t seed = 0;        ///< of the buckets
   std::int64_t step = 0;  ///< exchanges before this one: no two have the same buckets; set by who
                           ///< knows it
   bool needs_norms = false;  ///< clip or arc: the norms are needed before the distances
@@ -144,6 +166,9 @@ struct Plan {
   int nnm_f = -1;            ///< f of nnm; -1: no nnm
   bool needs_own = false;    ///< the result depends on whose vector is `own`
   int rows = 0;  ///< most rows W can have; 0: no selector, the combiner takes the vectors as sent
+
+  /// Whether line n of D has the squared norms.
+  BYZCCL_HD bool has_norm_line() const { return lines > n && !needs_previous; }
 
   BYZCCL_HD bool has_steps() const { return bucket > 0 || needs_norms || nnm_f >= 0; }
 

@@ -40,6 +40,7 @@ std::vector<Rule> rules_for(int n) {
       concat("smea(f=", (n - 1) / 3, ")"),
       concat("caf(f=", (n - 1) / 2, ")"),
       concat("faba(f=", (n - 1) / 2, ")"),
+      concat("centered_clipping(tau=20,f=", (n - 1) / 2, ",iterations=2)"),
   };
   if (n >= 3) {
     texts.push_back(concat("krum(f=", (n - 3) / 2, ")"));
@@ -52,6 +53,7 @@ std::vector<Rule> rules_for(int n) {
   texts.push_back("clip(tau=0.5)+median");
   texts.push_back("arc+nnm+geometric_median");
   texts.push_back("clip(tau=30)+cge(f=0)");
+  texts.push_back("clip(tau=9)+nnm+centered_clipping(tau=5)");
   if (n >= 2) {
     texts.push_back("bucketing(s=2,seed=7)+trimmed_mean(f=0)");
     texts.push_back("bucketing(s=2)+clip(tau=3)+nnm+mda(f=0)");
@@ -79,7 +81,7 @@ std::vector<Case> cases_for(int n) {
       const std::int64_t step = turn++;
       const DType dtype = static_cast<DType>(step % 4);
       const auto x = vectors(n, d, dtype);
-      cases.push_back({rule, d, dtype, test::expected_of(x, d, dtype, rule, step)});
+      cases.push_back({rule, d, dtype, test::expected_of(x, d, dtype, rule, {.step = step})});
     }
   }
   return cases;

@@ -28,6 +28,7 @@ TEST_CASE("each rule is refused just under its bound and accepted at it") {
       Rule rule;
       rule.kind = row.kind;
       if (!row.parameters.empty()) rule.f = f;
+      if (row.kind == RuleKind::kCenteredClipping) rule.tau = 1;
       const int least = row.bound == "n >= 1"         ? 1
                         : row.bound == "n >= 2 f + 1" ? 2 * f + 1
                         : row.bound == "n >= 2 f + 3" ? 2 * f + 3
@@ -126,6 +127,7 @@ TEST_CASE("each rule asks for its steps") {
     Rule rule;
     rule.kind = row.kind;
     if (!row.parameters.empty()) rule.f = 1;
+    if (row.kind == RuleKind::kCenteredClipping) rule.tau = 1;
     const Plan p = plan(rule, 9, DType::kFloat32);
     const bool columns = row.kind == RuleKind::kMedian || row.kind == RuleKind::kTrimmedMean ||
                          row.kind == RuleKind::kMeamed || row.kind == RuleKind::kPhocas;
@@ -137,7 +139,9 @@ TEST_CASE("each rule asks for its steps") {
     const int selected = row.kind == RuleKind::kBulyan ? 7 : bulyans ? 5 : 1;
     CHECK(p.rows == (columns ? 0 : selected));
     CHECK((p.combiner == Combiner::kColumns) == (columns || bulyans));
-    CHECK(p.lines == (row.kind == RuleKind::kCge ? 10 : 9));
+    CHECK(p.lines == (row.kind == RuleKind::kCge || p.needs_previous ? 10 : 9));
+    CHECK(p.needs_previous == (row.kind == RuleKind::kCenteredClipping));
+    CHECK(p.has_norm_line() == (row.kind == RuleKind::kCge));
     CHECK(p.needs_own == (row.kind == RuleKind::kMonna));
   }
   const Window bulyan = plan_of("bulyan(f=1)", 9).window;

@@ -31,6 +31,7 @@ constexpr DType kFloat = DType::kFloat32;
 Rule with_f(RuleKind kind, int f) {
   Rule rule{.kind = kind};
   if (kind != RuleKind::kMean) rule.f = f;
+  if (kind == RuleKind::kCenteredClipping) rule.tau = 2;
   return rule;
 }
 

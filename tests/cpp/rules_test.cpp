@@ -47,7 +47,8 @@ bool is_legal(RuleKind kind, int n, int f) {
 }
 
 bool may_leave_f_out(RuleKind kind) {
-  return kind == RuleKind::kGeometricMedian || kind == RuleKind::kMedian;
+  return kind == RuleKind::kGeometricMedian || kind == RuleKind::kMedian ||
+         kind == RuleKind::kCenteredClipping;
 }
 
 std::int64_t between(std::int64_t low, std::int64_t high, Random& random) {
@@ -59,12 +60,15 @@ Rule draw_rule(RuleKind kind, int n, int f, Random& random) {
   Rule rule{.kind = kind};
   const bool given = random() % 2 == 0;
   if (kind != RuleKind::kMean && !(may_leave_f_out(kind) && f == (n - 1) / 2)) rule.f = f;
+  if (kind == RuleKind::kCenteredClipping)
+    rule.tau = std::ldexp(1.0, static_cast<int>(random() % 8));
   if (!given) return rule;
   if (kind == RuleKind::kMultiKrum) rule.m = between(1, n - f, random);
   if (kind == RuleKind::kKrum || (kind == RuleKind::kMultiKrum && random() % 2 == 0)) {
     rule.neighbors = between(1, n - f - 1, random);
   }
   if (kind == RuleKind::kGeometricMedian) rule.iterations = between(1, 40, random);
+  if (kind == RuleKind::kCenteredClipping) rule.iterations = between(1, 4, random);
   if (kind == RuleKind::kGuardedMean) rule.threshold = random() % 2 == 0 ? 1.5 : 3;
   return rule;
 }
@@ -157,14 +161,23 @@ void run_case(const Rule& rule, int n, int f, int d, DType dtype, Family family,
     if (attempt == 8) family = Family::kTies;  // exact, so it is never redrawn
     const Drawn drawn = byzccl::testing::draw(family, n, f, d, dtype, random);
     const int own = static_cast<int>(random() % static_cast<unsigned>(n));
-    const Answer want = byzccl::testing::reference(rule, drawn.x, dtype, own);
+    // Often a row of the same kind: near the others, or as bad as one can be.
+    Matrix previous;
+    if (rule.kind == RuleKind::kCenteredClipping && random() % 3 > 0) {
+      previous.push_back(byzccl::testing::draw(family, n, f, d, dtype, random).x[random() % n]);
+    }
+    const byzccl::testing::Packed packed(previous, dtype);
+    const void* const v = previous.empty() ? nullptr : packed.rows()[0];
+    const Answer want = byzccl::testing::reference(
+        rule, drawn.x, dtype, own, 0, previous.empty() ? std::vector<double>{} : previous[0]);
     if ((!drawn.exact || want.never_exact) && want.margin < kLeastMargin) {
       ++tally.redrawn[rule_name];
       continue;
     }
     ++tally.cases[rule_name];
     CAPTURE(text, n, d, own, to_text(dtype), name(family), want.margin);
-    const byzccl::testing::Result got = byzccl::testing::run(rule, drawn.x, dtype, {.own = own});
+    const byzccl::testing::Result got =
+        byzccl::testing::run(rule, drawn.x, dtype, {.own = own, .previous = v});
     check_report(got, want, dtype);
     tally.columns += got.out.size();
     tally.close_columns +=

@@ -69,6 +69,9 @@ TEST_CASE("threads that share the loops decide as one thread does") {
       for (const char* rule : {"mean", "median", "geometric_median"}) {
         rules.push_back("nnm(f=" + std::to_string(f) + ")+" + rule);
       }
+      for (const char* rule : {"mean", "median", "faba(f=0)", "geometric_median"}) {
+        rules.push_back(std::string("bucketing(s=1)+") + rule);
+      }
       for (const std::string& rule : rules) {
         const Decided solo(rule, D);
         const std::vector<double> crew = by_crew(solo.plan(), D);

@@ -3,7 +3,6 @@
 // applies them to the data. In float64, so that D behind nnm, which comes from D, is as exact.
 
 #include <byzccl/error.hpp>
-#include <byzccl/rules/bucketing.hpp>
 #include <cmath>
 #include <iostream>
 #include <set>
@@ -96,7 +95,9 @@ bool is_fragile(const Rule& rule, const Matrix& x, const byzccl::Caller& caller,
     for (auto& row : near) {
       for (double& value : row) value *= 1 + noise(random);
     }
-    const auto other = byzccl::testing::reference(rule, near, kDouble, caller.own, caller.step);
+    const double* const v = static_cast<const double*>(caller.previous);
+    const auto other = byzccl::testing::reference(rule, near, kDouble, caller.own, caller.step,
+                                                  {v, v + x[0].size()});
     if (other.broken != want.broken) return true;
     for (std::size_t c = 0; c < want.out.size(); ++c) {
       const double tolerance = 1e-6 * std::max(want.magnitude[c], largest_of(x));
@@ -120,6 +121,10 @@ TEST_CASE("every rule behind every combination of steps agrees with the referenc
         const int n = 2 + static_cast<int>(random() % 15);
         Rule rule{.kind = info.kind};
         if (info.kind != RuleKind::kMean) rule.f = static_cast<std::int64_t>(random() % 3);
+        if (info.kind == RuleKind::kCenteredClipping) {
+          rule.tau = 0.25 * static_cast<double>(1 + random() % 16);
+          rule.iterations = 1 + static_cast<std::int64_t>(random() % 3);
+        }
         add_steps(rule, k, random);
         if (!is_legal(rule, n)) continue;
         const auto family = static_cast<Family>(round % byzccl::testing::kFamilies);
@@ -127,9 +132,12 @@ TEST_CASE("every rule behind every combination of steps agrees with the referenc
         const Matrix x = byzccl::testing::draw(family, n, static_cast<int>(rule.f.value_or(1)), d,
                                                kDouble, random)
                              .x;
+        const std::vector<double> previous(static_cast<std::size_t>(d), 0.125 * (round % 4));
         const byzccl::Caller caller{.own = static_cast<int>(random() % static_cast<unsigned>(n)),
-                                    .step = static_cast<std::int64_t>(random() % 3)};
-        const auto want = byzccl::testing::reference(rule, x, kDouble, caller.own, caller.step);
+                                    .step = static_cast<std::int64_t>(random() % 3),
+                                    .previous = previous.data()};
+        const auto want =
+            byzccl::testing::reference(rule, x, kDouble, caller.own, caller.step, previous);
         if (want.margin < 1e-6) {
           ++close;
           continue;
@@ -157,41 +165,6 @@ TEST_CASE("every rule behind every combination of steps agrees with the referenc
             << " answers that noise changes\n";
   CHECK(cases > 100 * kRounds);
   CHECK(100 * fragile <= cases);
-}
-
-TEST_CASE("buckets are a permutation that depends on the seed and on the step") {
-  byzccl::Plan plan;
-  plan.ranks = 256;
-  plan.bucket = 3;
-  std::set<std::vector<std::uint8_t>> seen;
-  for (const std::int64_t seed : {0, 1}) {
-    for (const std::int64_t step : {0, 1}) {
-      plan.seed = seed;
-      plan.step = step;
-      std::vector<std::uint8_t> order(256);
-      std::vector<std::uint8_t> bucket(256);
-      byzccl::rules::assign_buckets(plan, order.data(), bucket.data());
-      std::vector<int> sizes(86);
-      for (const std::uint8_t k : bucket) ++sizes[k];
-      for (int k = 0; k < 86; ++k) CHECK(sizes[k] == byzccl::rules::bucket_size(plan, k));
-      seen.insert(bucket);
-    }
-  }
-  CHECK(seen.size() == 4);
-}
-
-TEST_CASE("worked case 8: distances between buckets come from the data") {
-  // The step that puts vectors 0 and 1 into one bucket.
-  for (std::int64_t step = 0;; ++step) {
-    REQUIRE(step < 100);
-    const Matrix x{{1e30}, {-1e30}, {1}, {2}};
-    const auto got = byzccl::testing::run(Rule::parse("bucketing(s=2)+mda(f=0)"), x,
-                                          DType::kFloat32, {.step = step});
-    if (!(got.report.distances[1] < 10)) continue;
-    CHECK(got.report.distances == std::vector<double>{0, 2.25, 2.25, 0});
-    CHECK(got.out[0] == 0.75);
-    return;
-  }
 }
 
 TEST_CASE("a scaled row's norm is tau by definition") {

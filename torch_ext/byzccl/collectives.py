@@ -31,12 +31,16 @@ def all_reduce(
     rule: str,
     group: dist.ProcessGroup | None = None,
     async_op: bool = False,
+    *,
+    previous: torch.Tensor | None = None,
 ) -> Pending | None:
     """`tensor` becomes the aggregate of all ranks' tensors by `rule`, the same bits on every rank.
 
     As torch.distributed.all_reduce: in place; returns None, or with `async_op` a handle with wait()
     and is_completed(). A rank outside the group gets a warning and None. The algorithm is that of
     the environment variable BYZCCL_ALGORITHM ("sharded" or "ring"); no result depends on it.
+    `previous` is for centered_clipping alone: its output of the step before, alike on all ranks and
+    in memory of its own.
 
     Raises InvalidArgument or MismatchError (ValueErrors) and TransportError (a RuntimeError that
     names the ranks held responsible in `suspects`).
@@ -47,7 +51,7 @@ def all_reduce(
     world = dist.group.WORLD if group is None else group
     if world is None:
         raise ValueError("the default process group has not been initialized")
-    pending = _communicator_of(world).all_reduce(tensor, rule)
+    pending = _communicator_of(world).all_reduce(tensor, rule, previous)
     if async_op:
         return pending
     pending.wait()

@@ -119,11 +119,19 @@ class Communicator:
         )
         _alive.add(self)
 
-    def all_reduce(self, tensor: torch.Tensor, rule: str) -> Pending:
-        """`tensor` becomes the aggregate of all ranks' tensors, the same bits on every rank."""
+    def all_reduce(
+        self, tensor: torch.Tensor, rule: str, previous: torch.Tensor | None = None
+    ) -> Pending:
+        """`tensor` becomes the aggregate of all ranks' tensors, the same bits on every rank.
+
+        `previous` is what centered_clipping made of the step before, alike on all ranks; other rules
+        ignore it. It stays as it is, and must not share memory with `tensor`.
+        """
         target = tensor.detach()
         flat = target if target.is_contiguous() else target.contiguous()
-        return Pending(self._open().all_reduce(flat, rule), target, flat, self)
+        if previous is not None:
+            previous = previous.detach().contiguous()
+        return Pending(self._open().all_reduce(flat, rule, previous), target, flat, self)
 
     def reduce(self, tensor: torch.Tensor, rule: str, dst: int) -> Pending:
         """`tensor` becomes the aggregate on rank `dst` of the group; elsewhere it stays."""

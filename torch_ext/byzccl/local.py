@@ -23,8 +23,10 @@ def aggregate(
     float32, float16, bfloat16 or float64, on the CPU. NaN and Inf are data: they end up where the
     rule puts them and never raise. There is no gradient.
 
-    `own` (in [-1, n)), `step` and `previous` (shape [...], the stack's dtype) are for rules that
-    depend on the caller, on a seed per step or on the last output; others ignore them.
+    Some rules depend on more, which the others ignore: monna on `own`, the caller's vector in
+    [0, n); bucketing on `step`; centered_clipping on `previous`, its output of the step before
+    (shape [...], the stack's dtype). Without it, or if it is not finite, it stands for zeros. Keep
+    the older one when a step fails closed.
 
     Raises ValueError for an unknown rule, a bound that n breaks, a shape or a dtype.
     """
@@ -34,9 +36,22 @@ def aggregate(
     return result
 
 
-def explain(stack: torch.Tensor, rule: str) -> report.Report:
-    """What the rule decides about the vectors of `stack` [n, ...]; nothing is combined."""
-    return report.read(_C.explain(stack.detach(), rule))
+def explain(
+    stack: torch.Tensor,
+    rule: str,
+    *,
+    own: int | None = None,
+    step: int = 0,
+    previous: torch.Tensor | None = None,
+) -> report.Report:
+    """What the rule decides about the vectors of `stack` [n, ...]; nothing is combined.
+
+    Arguments as in aggregate(). Raises InvalidArgument, which is a ValueError.
+    """
+    if previous is not None:
+        previous = previous.detach()
+    raw = _C.explain(stack.detach(), rule, -1 if own is None else own, step, previous)
+    return report.read(raw)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ class Report:
     """M; 0 for rules without distances."""
     weights: torch.Tensor
     """[n] net share of each vector; empty for column rules."""
+    previous_weight: float
+    """Share of the previous output; 0 for rules without one."""
     scores: torch.Tensor
     """[n]; empty for rules without distances."""
     reach: torch.Tensor
@@ -87,6 +89,7 @@ def read(raw: _C.Report) -> Report:
         failure=raw.failure,
         typical_reach=raw.typical_reach,
         weights=vector(raw.weights),
+        previous_weight=raw.previous_weight,
         scores=vector(raw.scores),
         reach=vector(raw.reach),
         distances=vector(raw.distances).reshape(rows, rows),

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
@@ -48,8 +49,9 @@ class Exchange {
  public:
   Exchange(std::shared_ptr<Pending::Flight> flight, byzccl::Exchange core)
       : flight_(std::move(flight)), core_(std::move(core)) {}
-  /// Starts to exchange the tensor and returns. finish() writes the result over it.
-  void add(at::Tensor tensor);
+  /// Starts to exchange the tensor and returns. finish() writes the result over it. `previous`, of
+  /// as many elements and the same dtype, is for rules that need the previous output.
+  void add(at::Tensor tensor, std::optional<at::Tensor> previous = std::nullopt);
   Pending finish();
 
  private:
@@ -71,7 +73,9 @@ class Communicator {
   int size() const { return core_->size(); }
   Algorithm algorithm() const { return core_->algorithm(); }
 
-  Pending all_reduce(at::Tensor tensor, const Rule& rule);
+  /// `previous` as in Exchange::add.
+  Pending all_reduce(at::Tensor tensor, const Rule& rule,
+                     std::optional<at::Tensor> previous = std::nullopt);
   Pending reduce(at::Tensor tensor, const Rule& rule, int root);
   /// `out` has 1/n of the elements of `in`.
   Pending reduce_scatter(at::Tensor out, at::Tensor in, const Rule& rule);

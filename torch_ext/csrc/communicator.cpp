@@ -21,6 +21,9 @@ struct Pending::Flight {
     tensors.push_back(std::move(tensor));
     return tensors.back().data_ptr();
   }
+  const void* keep(std::optional<at::Tensor> tensor) {
+    return tensor ? keep(std::move(*tensor)) : nullptr;
+  }
 };
 
 namespace {
@@ -28,6 +31,17 @@ namespace {
 /// The library writes to `tensor` behind autograd's back.
 void mark_written(const at::Tensor& tensor) {
   if (!tensor.is_inference()) tensor.unsafeGetTensorImpl()->bump_version();
+}
+
+void check_with_previous(const at::Tensor& tensor, const std::optional<at::Tensor>& previous) {
+  check_flat(tensor, "tensor");
+  if (!previous) return;
+  check_flat(*previous, "previous");
+  BYZCCL_CHECK(previous->scalar_type() == tensor.scalar_type(),
+               "previous must have the tensor's dtype");
+  BYZCCL_CHECK(previous->numel() == tensor.numel(),
+               "previous must have as many elements as tensor, ", "got ", previous->numel(),
+               " and ", tensor.numel());
 }
 
 }  // namespace
@@ -44,9 +58,9 @@ void Pending::wait() {
 bool Pending::done() const { return flight_->pending->done(); }
 Report Pending::report() { return flight_->pending->report(); }
 
-void Exchange::add(at::Tensor tensor) {
+void Exchange::add(at::Tensor tensor, std::optional<at::Tensor> previous) {
   try {
-    check_flat(tensor, "tensor");
+    check_with_previous(tensor, previous);
   } catch (const InvalidArgument& error) {
     core_.refuse(error.what());
     throw;
@@ -54,7 +68,8 @@ void Exchange::add(at::Tensor tensor) {
   mark_written(tensor);
   const std::int64_t d = tensor.numel();
   const DType dtype = dtype_of(tensor.scalar_type());
-  core_.add(flight_->keep(std::move(tensor)), d, dtype);
+  void* const x = flight_->keep(std::move(tensor));
+  core_.add(x, d, dtype, flight_->keep(std::move(previous)));
 }
 
 Pending Exchange::finish() {
@@ -95,13 +110,16 @@ void Communicator::check(F&& checks) {
   }
 }
 
-Pending Communicator::all_reduce(at::Tensor tensor, const Rule& rule) {
-  check([&] { check_flat(tensor, "tensor"); });
+Pending Communicator::all_reduce(at::Tensor tensor, const Rule& rule,
+                                 std::optional<at::Tensor> previous) {
+  check([&] { check_with_previous(tensor, previous); });
   mark_written(tensor);
   const std::int64_t d = tensor.numel();
   const DType dtype = dtype_of(tensor.scalar_type());
   auto flight = launch();
-  flight->pending = core_->all_reduce(flight->keep(std::move(tensor)), d, dtype, rule);
+  void* const x = flight->keep(std::move(tensor));
+  const void* const v = flight->keep(std::move(previous));
+  flight->pending = core_->all_reduce(x, d, dtype, rule, v);
   return Pending(std::move(flight));
 }
 

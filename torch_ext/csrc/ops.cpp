@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "local_call.hpp"
 #include "rows.hpp"
 
 namespace byzccl::torch {
@@ -33,34 +34,14 @@ at::Tensor empty_vector(const at::Tensor& stack) {
   return at::empty_symint(stack.sym_sizes().slice(1), stack.options());
 }
 
-void check_aggregate(const at::Tensor& stack, const Rule& rule, std::int64_t own, std::int64_t step,
-                     const std::optional<at::Tensor>& previous) {
-  BYZCCL_CHECK(stack.dim() >= 1, "stack must be [n, ...], got a tensor without dimensions");
-  BYZCCL_CHECK(step >= 0, "step must not be negative, got ", step);
-  const DType dtype = dtype_of(stack.scalar_type());
-  if (const auto n = stack.sym_size(0).maybe_as_int()) {
-    BYZCCL_CHECK(*n >= 1 && *n <= kMaxVectors, "n must be in [1, ", kMaxVectors, "], got n = ", *n);
-    plan(rule, static_cast<int>(*n), dtype);
-    BYZCCL_CHECK(own >= -1 && own < *n, "own must be in [-1, n), got own = ", own, ", n = ", *n);
-  }
-  if (!previous) return;
-  BYZCCL_CHECK(previous->scalar_type() == stack.scalar_type(),
-               "previous must have the stack's dtype");
-  BYZCCL_CHECK(previous->dim() + 1 == stack.dim() &&
-                   previous->sym_sizes().equals(stack.sym_sizes().slice(1)),
-               "previous must have the shape of one vector of the stack");
-}
-
 at::Tensor aggregate_cpu(const at::Tensor& stack, std::string_view rule_text, std::int64_t own,
                          std::int64_t step, const std::optional<at::Tensor>& previous) {
   return as_value_error([&] {
     const Rule rule = Rule::parse(rule_text);
-    check_aggregate(stack, rule, own, step, previous);
-    const StackRows rows(stack);
+    const LocalCall call(stack, rule, {own, step, previous});
     at::Tensor out = empty_vector(stack);
     follow_torch_threads();
-    aggregate(rows.x, rows.d, rows.dtype, rule, out.mutable_data_ptr(),
-              {.own = static_cast<int>(own), .step = step});
+    aggregate(call.rows.x, call.rows.d, call.rows.dtype, rule, out.mutable_data_ptr(), call.caller);
     return out;
   });
 }
@@ -68,7 +49,7 @@ at::Tensor aggregate_cpu(const at::Tensor& stack, std::string_view rule_text, st
 at::Tensor aggregate_meta(const at::Tensor& stack, std::string_view rule_text, std::int64_t own,
                           std::int64_t step, const std::optional<at::Tensor>& previous) {
   return as_value_error([&] {
-    check_aggregate(stack, Rule::parse(rule_text), own, step, previous);
+    check_call(stack, Rule::parse(rule_text), {own, step, previous});
     return empty_vector(stack);
   });
 }

@@ -4,9 +4,11 @@
 #include <torch/csrc/utils/pybind.h>
 
 #include <byzccl/byzccl.hpp>
+#include <optional>
 #include <string>
 
 #include "byzccl_torch.hpp"
+#include "local_call.hpp"
 #include "python_attack.hpp"
 #include "rows.hpp"
 
@@ -81,10 +83,12 @@ std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& back
                                         options);
 }
 
-byzccl::Report explain(const at::Tensor& stack, const std::string& rule) {
-  const byzccl::torch::StackRows rows(stack);
+byzccl::Report explain(const at::Tensor& stack, const std::string& rule_text, std::int64_t own,
+                       std::int64_t step, const std::optional<at::Tensor>& previous) {
+  const byzccl::Rule rule = byzccl::Rule::parse(rule_text);
+  const byzccl::torch::LocalCall call(stack, rule, {own, step, previous});
   byzccl::torch::follow_torch_threads();
-  return byzccl::explain(rows.x, rows.d, rows.dtype, byzccl::Rule::parse(rule));
+  return byzccl::explain(call.rows.x, call.rows.d, call.rows.dtype, rule, nullptr, call.caller);
 }
 
 /// A rule that cannot be read is a call that the other ranks must not wait for.
@@ -122,6 +126,7 @@ void bind_report(py::module_& m) {
       .def_readonly("failure", &Report::failure)
       .def_readonly("typical_reach", &Report::typical_reach)
       .def_readonly("weights", &Report::weights)
+      .def_readonly("previous_weight", &Report::previous_weight)
       .def_readonly("scores", &Report::scores)
       .def_readonly("reach", &Report::reach)
       .def_readonly("distances", &Report::distances)
@@ -153,7 +158,7 @@ void bind_communicator(py::module_& m) {
       .def("report", &Pending::report, NoGil());
 
   py::class_<Exchange, Holder<Exchange>>(m, "Exchange")
-      .def("add", &Exchange::add, py::arg("tensor"), NoGil())
+      .def("add", &Exchange::add, py::arg("tensor"), py::arg("previous") = std::nullopt, NoGil())
       .def("finish", &Exchange::finish, NoGil());
 
   py::class_<Wire>(m, "Wire").def(py::init([](std::int64_t delay_ms, const std::string& deceit) {
@@ -179,10 +184,11 @@ void bind_communicator(py::module_& m) {
       .def_property_readonly("bytes_received", &Communicator::bytes_received)
       .def(
           "all_reduce",
-          [](Communicator& c, at::Tensor tensor, const std::string& rule) {
-            return c.all_reduce(std::move(tensor), parse(c, rule));
+          [](Communicator& c, at::Tensor tensor, const std::string& rule,
+             std::optional<at::Tensor> previous) {
+            return c.all_reduce(std::move(tensor), parse(c, rule), std::move(previous));
           },
-          py::arg("tensor"), py::arg("rule"), NoGil())
+          py::arg("tensor"), py::arg("rule"), py::arg("previous") = std::nullopt, NoGil())
       .def(
           "reduce",
           [](Communicator& c, at::Tensor tensor, const std::string& rule, int root) {
@@ -209,8 +215,15 @@ PYBIND11_MODULE(_C, m) {
   py::register_exception_translator(&translate);
   bind_report(m);
   bind_communicator(m);
-  m.def("explain", &explain, py::arg("stack"), py::arg("rule"), NoGil());
+  m.def("explain", &explain, py::arg("stack"), py::arg("rule"), py::arg("own") = -1,
+        py::arg("step") = 0, py::arg("previous") = std::nullopt, NoGil());
   m.def("rule_table", &rule_table);
+  m.def(
+      "needs_previous",
+      [](const std::string& rule) {
+        return byzccl::row_of(byzccl::Rule::parse(rule).kind).needs_previous;
+      },
+      py::arg("rule"));
   m.def(
       "canonical",
       [](const std::string& rule) { return byzccl::to_text(byzccl::Rule::parse(rule)); },

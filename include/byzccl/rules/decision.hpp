@@ -18,8 +18,10 @@ enum class Failure : std::int32_t {
 };
 
 struct Outcome {
-  double typical_reach = 0;      ///< M, the (n-f)-th smallest reach
-  double divisor = 0;            ///< > 0: W is 0 or 1 and the sum is divided once by this count
+  double typical_reach = 0;  ///< M, the (n-f)-th smallest reach
+  double divisor = 0;  ///< > 0: W is 0 or 1, and the sum of a row is divided once by the number of
+                       ///< its ones, which of one row is this
+  double previous_weight = 0;    ///< of the previous output, which comes after the vectors
   std::int64_t nan_columns = 0;  ///< columns with more than f values that are not finite
   std::int32_t rows = 0;         ///< rows of W in use
   Failure failure = Failure::kNone;

@@ -5,6 +5,7 @@
 
 #include <byzccl/rules/bulyan.hpp>
 #include <byzccl/rules/caf.hpp>
+#include <byzccl/rules/centered_clipping.hpp>
 #include <byzccl/rules/cge.hpp>
 #include <byzccl/rules/decision.hpp>
 #include <byzccl/rules/faba.hpp>
@@ -57,6 +58,8 @@ BYZCCL_HD inline std::size_t select_scratch_bytes(const Plan& plan) {
       return bytes + caf_bytes(plan.n);
     case RuleKind::kGeometricMedian:
       return bytes + geometric_median_bytes(plan.n);
+    case RuleKind::kCenteredClipping:
+      return bytes + centered_clipping_bytes(plan.n);
     default:
       return bytes;
   }
@@ -116,6 +119,9 @@ BYZCCL_HD void select_by_distance(Team team, const Plan& plan, const double* D,
     case RuleKind::kFaba:
       select_faba(team, plan, D, decision, own);
       break;
+    case RuleKind::kCenteredClipping:
+      select_centered_clipping(team, plan, D, decision, own);
+      break;
     case RuleKind::kMean:
     case RuleKind::kMedian:
     case RuleKind::kTrimmedMean:
@@ -128,13 +134,15 @@ BYZCCL_HD void select_by_distance(Team team, const Plan& plan, const double* D,
 /// Fills `decision` by the plan's rule; plan.rows > 0.
 ///
 /// All in float64, in orders that n alone fixes: same D, same decision on every kind of device.
-/// Of a rule that says "mean of a set", W is 0 or 1 and outcome->divisor the size of the set;
-/// otherwise, and behind steps, divisor is 0 and W holds the weights, or one row of W a selected
-/// row. A row of W without weights is absent.
+/// Of a rule that says "mean of a set", W is 0 or 1 and outcome->divisor the size of the set; so it
+/// is where each row of W is a mean of whole buckets of one size. Otherwise divisor is 0 and W
+/// holds the weights, or one row of W a selected row. A row of W without weights is absent, unless
+/// outcome->previous_weight is not 0.
 ///
 /// @param D        [lines, n] squared distances: the first n lines are symmetric with a zero
-///                 diagonal; line n, if the plan asks for it, has the squared norms; +inf where not
-///                 finite; not read unless plan.needs_distances
+///                 diagonal; line n, if the plan asks for it, has the squared norms, or distances
+///                 to the previous output; +inf where not finite; not read unless
+///                 plan.needs_distances
 /// @param scratch  select_scratch_bytes(plan) bytes, 8-byte aligned
 template <class Team>
 BYZCCL_HD void select(Team team, const Plan& plan, const double* D, const Decision& decision,

@@ -77,6 +77,50 @@ BYZCCL_HD void select_present(Team team, const Plan& plan, const std::uint8_t* a
   });
 }
 
+/// The vectors of a row of the rule's weights [n] if the row is a plain mean of buckets of one
+/// size: then they are added and divided once. 0 if it is not.
+BYZCCL_HD inline int averaged_vectors(const Plan& plan, const double* row, double divisor) {
+  int size = 0;
+  int vectors = 0;
+  for (int j = 0; j < plan.n; ++j) {
+    if (row[j] == 0) continue;
+    const int members = bucket_size(plan, j);
+    if ((divisor == 0 && row[j] != 1) || (size > 0 && size != members)) return 0;
+    size = members;
+    vectors += members;
+  }
+  return vectors;
+}
+
+/// Where every row of W is a mean of whole buckets of one size and nothing else changes them,
+/// decision.weights [rows, ranks] = 1 for their vectors, and divisor > 0. False elsewhere.
+template <class Team>
+BYZCCL_HD bool average_buckets(Team team, const Plan& plan, const StepsScratch& scratch,
+                               const Decision& decision) {
+  if (plan.bucket == 0 || plan.needs_norms || plan.nnm_f >= 0) return false;
+  const int n = plan.n;
+  const int ranks = plan.ranks;
+  team.once([=] {
+    const double divisor = decision.outcome->divisor;
+    int vectors = averaged_vectors(plan, scratch.weights, divisor);
+    scratch.net[0] = vectors;
+    for (int k = 1; k < plan.rows && vectors > 0; ++k) {
+      vectors = averaged_vectors(plan, scratch.weights + static_cast<std::size_t>(k) * n, divisor);
+      if (vectors == 0) scratch.net[0] = 0;
+    }
+    assign_buckets(plan, scratch.order, scratch.bucket);
+  });
+  const double ones = scratch.net[0];
+  if (ones == 0) return false;
+  team.for_each(plan.rows * ranks, [=](int item) {
+    const int j = scratch.bucket[item % ranks];
+    decision.weights[item] =
+        scratch.weights[static_cast<std::size_t>(item / ranks) * n + j] != 0 ? 1 : 0;
+  });
+  team.once([=] { decision.outcome->divisor = ones; });
+  return true;
+}
+
 /// decision.weights [rows, ranks] = the rule's weights times those of nnm, the scales, and each
 /// vector's part of its bucket.
 template <class Team>
@@ -156,7 +200,9 @@ BYZCCL_HD void select_behind_steps(Team team, const Plan& plan, bool reads_dista
   } else {
     select_present(team, inner, scratch.absent, given);
   }
-  weigh_vectors(team, plan, scratch, decision);
+  if (!average_buckets(team, plan, scratch, decision)) {
+    weigh_vectors(team, plan, scratch, decision);
+  }
 }
 
 }  // namespace byzccl::rules

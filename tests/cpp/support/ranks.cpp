@@ -110,11 +110,11 @@ Bytes constant_vector(double value, std::int64_t d, DType dtype) {
 }
 
 Expected expected_of(const std::vector<Bytes>& x, std::int64_t d, DType dtype, const Rule& rule,
-                     std::int64_t step) {
+                     const Caller& caller) {
   std::vector<const void*> rows;
   for (const Bytes& row : x) rows.push_back(row.data());
   Expected expected{Bytes(static_cast<std::size_t>(d) * size_of(dtype)), {}};
-  expected.report = explain(rows, d, dtype, rule, expected.out.data(), {.step = step});
+  expected.report = explain(rows, d, dtype, rule, expected.out.data(), caller);
   return expected;
 }
 

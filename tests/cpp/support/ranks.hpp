@@ -36,13 +36,13 @@ Bytes random_vector(int rank, std::int64_t d, DType dtype, int seed = 0);
 /// d times `value`.
 Bytes constant_vector(double value, std::int64_t d, DType dtype);
 
-/// What aggregate() and explain() make of the vectors at a step.
+/// What aggregate() and explain() make of the vectors.
 struct Expected {
   Bytes out;
   Report report;
 };
 Expected expected_of(const std::vector<Bytes>& x, std::int64_t d, DType dtype, const Rule& rule,
-                     std::int64_t step = 0);
+                     const Caller& caller = {});
 
 /// The message of the Error that fn throws; "" if none.
 template <class Kind>

@@ -22,6 +22,12 @@ double combinations(int n, int f) {
 
 namespace {
 
+// What the caller says of itself.
+struct Asked {
+  int own = 0;
+  const std::vector<double>& previous;
+};
+
 void monna(Answer& answer, const Geometry& g, const Matrix& x, int own) {
   if (std::isinf(g.reach[own])) {
     answer.out.assign(x[0].size(), std::numeric_limits<double>::quiet_NaN());
@@ -61,7 +67,7 @@ void faba(Answer& answer, const Geometry& g, const Matrix& x) {
 }
 
 void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Matrix& x,
-                   const std::vector<double>& norms, int own) {
+                   const std::vector<double>& norms, const Asked& asked) {
   const std::vector<int> rows = g.unbroken();
   const std::size_t kept = static_cast<std::size_t>(g.n - g.f);
   const std::int64_t q = rule.neighbors.value_or(g.n - g.f - 2);
@@ -85,7 +91,7 @@ void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Ma
     case RuleKind::kCge:
       return average(answer, x, lowest(rows, norms, kept, answer.margin));
     case RuleKind::kMonna:
-      return monna(answer, g, x, own);
+      return monna(answer, g, x, asked.own);
     case RuleKind::kSmea:
       return smea(answer, g, x);
     case RuleKind::kCaf:
@@ -94,6 +100,8 @@ void distance_rule(Answer& answer, const Rule& rule, const Geometry& g, const Ma
       return faba(answer, g, x);
     case RuleKind::kGeometricMedian:
       return geometric_median(answer, g, x, rule.iterations.value_or(32));
+    case RuleKind::kCenteredClipping:
+      return centered_clipping(answer, g, x, rule, asked.previous);
     case RuleKind::kGuardedMean: {
       const double limit = rule.threshold.value_or(9) * g.typical_reach;
       std::vector<int> rest;
@@ -116,7 +124,7 @@ std::vector<int> all_rows(int n) {
 }
 
 // Without what comes before it. A row that is not present is NaN in every column.
-Answer rule_alone(const Rule& rule, const Stepped& before, DType dtype, int own) {
+Answer rule_alone(const Rule& rule, const Stepped& before, DType dtype, const Asked& asked) {
   const Matrix& x = before.y;
   const std::vector<int>& present = before.present;
   const std::vector<double>& norms = before.norms;
@@ -171,14 +179,15 @@ Answer rule_alone(const Rule& rule, const Stepped& before, DType dtype, int own)
   if (n == 1) {
     average(answer, x, {0});
   } else {
-    distance_rule(answer, rule, g, x, norms.empty() ? squared_norms(x, dtype) : norms, own);
+    distance_rule(answer, rule, g, x, norms.empty() ? squared_norms(x, dtype) : norms, asked);
   }
   return answer;
 }
 
 }  // namespace
 
-Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own, std::int64_t step) {
+Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own, std::int64_t step,
+                 const std::vector<double>& previous) {
   const Stepped before = apply_steps(rule, x, dtype, step);
   Answer answer;
   answer.failed = before.failed;
@@ -188,7 +197,7 @@ Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own, std::i
     answer.magnitude.assign(x[0].size(), 0);
     return answer;
   }
-  answer = rule_alone(rule, before, dtype, own);
+  answer = rule_alone(rule, before, dtype, {own, previous});
   answer.margin = std::min(answer.margin, before.margin);
   if (before.steps == 0) return answer;
   answer.never_exact = true;

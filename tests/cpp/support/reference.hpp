@@ -46,12 +46,12 @@ struct Answer {
   std::vector<double> column_margin;
 };
 
-/// The answer of `rule` over x, for the caller of vector `own` at `step`; behind steps
-/// nothing is said of `selected`. The dtype only says which distances
-/// count as infinite.
+/// The answer of `rule` over x, for the caller of vector `own` at `step` who had `previous` [d] the
+/// step before (empty: nothing); behind steps nothing is said of `selected`. The dtype only says
+/// which distances count as infinite.
 /// @throws std::logic_error for a rule that has no reference
-Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own = 0,
-                 std::int64_t step = 0);
+Answer reference(const Rule& rule, const Matrix& x, DType dtype, int own = 0, std::int64_t step = 0,
+                 const std::vector<double>& previous = {});
 
 /// C(n, f).
 double combinations(int n, int f);

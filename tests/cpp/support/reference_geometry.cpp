@@ -46,7 +46,8 @@ Geometry geometry(const Matrix& x, int f, DType dtype) {
   g.n = static_cast<int>(x.size());
   g.f = f;
   g.rounding = dtype == DType::kFloat64 ? 1e-15 : 1e-6;
-  const double largest = dtype == DType::kFloat64 ? DBL_MAX : static_cast<double>(FLT_MAX);
+  g.largest = dtype == DType::kFloat64 ? DBL_MAX : static_cast<double>(FLT_MAX);
+  const double largest = g.largest;
   g.distances.assign(x.size(), std::vector<double>(x.size(), 0));
   for (int i = 0; i < g.n; ++i) {
     for (int j = i + 1; j < g.n; ++j) {

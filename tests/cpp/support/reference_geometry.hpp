@@ -16,6 +16,7 @@ struct Geometry {
   double typical_reach = 0;   ///< M; infinite: failed closed
   std::vector<char> broken;   ///< [n]
   double margin = kInfinity;
+  double largest = 0;   ///< finite distance
   double rounding = 0;  ///< relative error of the library's D, as it usually is
 
   std::vector<int> unbroken() const;

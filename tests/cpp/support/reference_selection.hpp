@@ -18,5 +18,8 @@ void bulyan(Answer& answer, const Geometry& g, const Matrix& x);
 void multi_bulyan(Answer& answer, const Geometry& g, const Matrix& x);
 void smea(Answer& answer, const Geometry& g, const Matrix& x);
 void caf(Answer& answer, const Geometry& g, const Matrix& x);
+/// @param v  the previous output; empty: none
+void centered_clipping(Answer& answer, const Geometry& g, const Matrix& x, const Rule& rule,
+                       std::vector<double> v);
 
 }  // namespace byzccl::testing

@@ -12,8 +12,13 @@ namespace byzccl::test {
 inline std::vector<std::string> rules_at(int n, int f) {
   const std::string of_f = "(f=" + std::to_string(f);
   std::vector<std::string> rules{
-      "mda" + of_f + ")", "guarded_mean" + of_f + ")", "geometric_median" + of_f + ")",
-      "cge" + of_f + ")", "caf" + of_f + ")",          "faba" + of_f + ")"};
+      "mda" + of_f + ")",
+      "guarded_mean" + of_f + ")",
+      "geometric_median" + of_f + ")",
+      "cge" + of_f + ")",
+      "caf" + of_f + ")",
+      "faba" + of_f + ")",
+      "centered_clipping(tau=2,f=" + std::to_string(f) + ",iterations=3)"};
   if (n <= 12 || f <= 1) rules.push_back("smea" + of_f + ")");  // more sets take long
   if (n >= 2 * f + 3) {
     rules.push_back("krum" + of_f + ")");
