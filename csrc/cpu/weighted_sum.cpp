@@ -57,16 +57,15 @@ void weighted_sum(const Mix& mix, std::int64_t columns, DType dtype, void* out) 
   parallel(items, elements, [&](std::int64_t item) {
     const std::int64_t first = item * kItemColumns;
     const std::int64_t end = std::min(first + kItemColumns, columns);
-    if (!mix.copies()) {
-      HWY_DYNAMIC_DISPATCH(sum_columns)(mix, dtype, first, end, out);
-      return;
-    }
     const std::size_t size = size_of(dtype);
     char* const to = static_cast<char*>(out) + first * size;
+    const std::size_t bytes = static_cast<std::size_t>(end - first) * size;
     if (mix.x[0] == nullptr) {
-      std::memset(to, 0, (end - first) * size);
+      std::memset(to, 0, bytes);
+    } else if (mix.copies()) {
+      std::memmove(to, static_cast<const char*>(mix.x[0]) + first * size, bytes);
     } else {
-      std::memmove(to, static_cast<const char*>(mix.x[0]) + first * size, (end - first) * size);
+      HWY_DYNAMIC_DISPATCH(sum_columns)(mix, dtype, first, end, out);
     }
   });
 }

@@ -11,8 +11,8 @@ namespace byzccl::cpu {
 
 /// out [columns] = the mix of vectors of `dtype`, in float32 (float64 for float64), vectors in rank
 /// order: a plain sum and one division, or an fma a vector with the weight rounded to float32
-/// (float64); then rounded once to `dtype`. One vector of weight 1 is copied bit for bit; if it is
-/// null, that is zeros.
+/// (float64); then rounded once to `dtype`. One vector of weight 1 is copied bit for bit. A null
+/// vector gives zeros.
 ///
 /// @param mix  not empty
 /// @param out  may be one of the vectors; otherwise it overlaps none

@@ -124,8 +124,8 @@ class Communicator:
     ) -> Pending:
         """`tensor` becomes the aggregate of all ranks' tensors, the same bits on every rank.
 
-        `previous` is what centered_clipping made of the step before, alike on all ranks; other rules
-        ignore it. It stays as it is, and must not share memory with `tensor`.
+        `previous` is for centered_clipping alone: what it made of the step before, alike on all
+        ranks, in memory of its own. Until the reduction is done it must stay as it is.
         """
         target = tensor.detach()
         flat = target if target.is_contiguous() else target.contiguous()

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from byzccl import _C, report
 from byzccl.communicator import Communicator
 from byzccl.errors import InvalidArgument
+from byzccl.memory import Memory
 
 _STATE_VERSION = 1
 
@@ -51,7 +52,7 @@ class Robust:
         self._steps = 0
         self._excluded = [0] * communicator.size
         self._broken = [0] * communicator.size
-        self._parameters: dict[str, Any] = {}
+        self._memory = Memory(model) if _C.needs_previous(self.rule) else None
         self._last: _C.Report | None = None
         self._clear()
 
@@ -78,7 +79,8 @@ class Robust:
         # Also after a failure: the other ranks count on this bucket.
         try:
             if self._exchange is not None:
-                self._exchange.add(buffer)
+                previous = None if self._memory is None else self._memory.recall(bucket)
+                self._exchange.add(buffer, previous)
         except Exception as error:
             self.error = self.error or error
 
@@ -112,9 +114,14 @@ class Robust:
             try:
                 pending = exchange.finish()
                 pending.wait()
-                self._account(pending.report())
+                raw = pending.report()
+                self._account(raw)
+                if self._memory is not None and not raw.failed:
+                    self._memory.keep()
             except Exception as error:
                 self.error = self.error or error
+        if self._memory is not None:
+            self._memory.drop()
         for done, buffer in futures:
             done.set_result(buffer)
 
@@ -145,11 +152,11 @@ class Robust:
             "steps": self._steps,
             "excluded": list(self._excluded),
             "broken": list(self._broken),
-            "parameters": dict(self._parameters),
+            "parameters": {} if self._memory is None else self._memory.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Raises InvalidArgument if the state is of another version or number of ranks."""
+        """Raises InvalidArgument if the state is of another version, number of ranks or model."""
         if state.get("version") != _STATE_VERSION:
             raise InvalidArgument(
                 f"state of version {state.get('version')}, expected {_STATE_VERSION}"
@@ -161,7 +168,8 @@ class Robust:
         self._steps = int(state["steps"])
         self._excluded = [int(count) for count in state["excluded"]]
         self._broken = [int(count) for count in state["broken"]]
-        self._parameters = dict(state["parameters"])
+        if self._memory is not None:
+            self._memory.load_state_dict(state["parameters"])
 
 
 def _check(model: DistributedDataParallel) -> None:
