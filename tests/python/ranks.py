@@ -33,6 +33,8 @@ def join_world(rank: int, n: int, where: str) -> None:
 
 
 def _child(rank: int, n: int, body: Callable[[int], Any], where: str | None, folder: Path) -> None:
+    # What the parent had is no garbage here, and looking through it would copy each of its pages.
+    gc.freeze()
     status = 1
     try:
         torch.set_num_threads(1)

@@ -14,7 +14,7 @@ from ranks import free_port, join_world, run
 
 N = 4
 # A killed rank is noticed at once, whatever the timeout; a stopped one only by the timeout.
-TIMEOUT = {signal.SIGKILL: timedelta(seconds=10), signal.SIGSTOP: timedelta(seconds=3)}
+TIMEOUT = {signal.SIGKILL: timedelta(seconds=6), signal.SIGSTOP: timedelta(seconds=2)}
 GRACE = 7.0  # seconds past the timeout: a stopped host of the store costs 5
 SIGNALS = [signal.SIGKILL, signal.SIGSTOP]
 MOMENTS = ["before", "between adds", "before finish", "under way"]
