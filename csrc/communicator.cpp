@@ -65,13 +65,11 @@ class Exchange::State {
     check_open();
     if (!row_of(job_->call.rule.kind).needs_previous) bucket.previous = nullptr;
     if (mistake.empty()) mistake = find_mistake(bucket);
-    if (mistake.empty() && adds_ > 0) mistake = find_change(bucket, dtype_);
     if (!mistake.empty()) {
       refuse(Message::kAdd, bucket, mistake);
       throw InvalidArgument(mistake);
     }
     dtype_ = bucket.dtype;
-    ++adds_;
     worker_->add({job_, Message::kAdd, bucket, {}});
   }
 
@@ -102,8 +100,7 @@ class Exchange::State {
   const std::shared_ptr<Worker> worker_;
   const std::shared_ptr<Job> job_;
   bool open_ = false;
-  std::int64_t adds_ = 0;
-  DType dtype_ = DType::kFloat32;
+  DType dtype_ = DType::kFloat32;  // of the newest add
 };
 
 Pending::Pending(std::shared_ptr<State> state) : state_(std::move(state)) {}

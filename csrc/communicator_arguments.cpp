@@ -42,12 +42,6 @@ std::string find_mistake(const Bucket& bucket) {
   return "";
 }
 
-std::string find_change(const Bucket& bucket, DType dtype) {
-  if (bucket.dtype == dtype) return "";
-  return concat("all adds of an exchange have one dtype: ", to_text(dtype), " before, now ",
-                to_text(bucket.dtype));
-}
-
 std::string find_scatter_mistake(const Bucket& bucket, int rank, int n) {
   if (bucket.d % n != 0) return concat("d = ", bucket.d, " is no multiple of n = ", n);
   if (bucket.d <= 0 || bucket.x == nullptr) return "";

@@ -15,9 +15,7 @@ CommunicatorOptions check_options(const CommunicatorOptions& options);
 
 /// What is wrong with an add, or nothing.
 std::string find_mistake(const collective::Bucket& bucket);
-/// The same for an add after one of `dtype`.
-std::string find_change(const collective::Bucket& bucket, DType dtype);
-/// The same for a reduce_scatter's arguments, besides what holds for any add.
+/// What is wrong with a reduce_scatter's arguments, besides what holds for any add, or nothing.
 std::string find_scatter_mistake(const collective::Bucket& bucket, int rank, int n);
 
 }  // namespace byzccl

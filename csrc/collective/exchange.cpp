@@ -154,6 +154,7 @@ Exchange::Held* Exchange::next_unmeasured() {
 void Exchange::finish() {
   if (keeps_vectors()) {
     if (measured_.valid()) measured_.get();
+    narrow();
     if (forgets_previous_) drop_previous();
     add_up(held_);
     if (plan_.needs_norms) scale();
@@ -164,6 +165,15 @@ void Exchange::finish() {
     tools_.mail.clear();
   }
   if (plan_.combiner == Combiner::kColumns && !sees_all_columns()) add_nan_columns();
+}
+
+/// A sum of distances reaches as far as the narrowest dtype among the adds.
+void Exchange::narrow() {
+  for (const Held& held : held_) {
+    if (held.bucket.dtype == DType::kFloat64) continue;
+    plan_.infinite_above = byzccl::plan(call_.rule, plan_.ranks, held.bucket.dtype).infinite_above;
+    return;
+  }
 }
 
 void Exchange::decide() {

@@ -98,7 +98,7 @@ class Exchange {
 
   const Tools tools_;
   const Call& call_;
-  const Plan plan_;
+  Plan plan_;
 
  private:
   /// The vectors are kept until finish(): norms or distances decide.
@@ -110,6 +110,7 @@ class Exchange {
   void drop_previous();
   void scale();
   void measure_again();
+  void narrow();
   void decide();
   void add_nan_columns();
 

@@ -54,7 +54,7 @@ class Exchange {
   class State;
   explicit Exchange(std::shared_ptr<State> state);
   /// Starts to exchange x [d] and returns. x must stay untouched until finish() is done; then it
-  /// holds the result. All adds have the same dtype.
+  /// holds the result. Adds may differ in dtype: each is measured and combined in its own.
   ///
   /// `previous` [d], for a rule that needs it, is what the last exchange made of these columns,
   /// alike on all ranks; null stands for zeros, and so does all of it where an element is not

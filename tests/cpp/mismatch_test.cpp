@@ -179,16 +179,6 @@ TEST_CASE("a mistake of one rank is told to all at once") {
                  [&](Communicator& c, Bytes& x, bool mistaken) {
                    return c.all_reduce(x.data(), 5, mistaken ? static_cast<DType>(9) : kF32, mean);
                  });
-  expect_refusal(
-      "all adds of an exchange have one dtype: float32 before, now float64",
-      "ranks disagree on dtype: float32 from ranks 0, 2; float64 from rank 1\n"
-      "rank 1 refused: all adds of an exchange have one dtype: float32 before, now float64",
-      [&](Communicator& c, Bytes& x, bool mistaken) {
-        Exchange exchange = c.begin(mean);
-        exchange.add(x.data(), 7, kF32);
-        exchange.add(x.data() + 80, 7, mistaken ? DType::kFloat64 : kF32);
-        return exchange.finish();
-      });
   expect_refusal("root must be in [0, 3), got 3",
                  "ranks disagree on collective: reduce(root=0) from ranks 0, 2; reduce(root=3) "
                  "from rank 1\nrank 1 refused: root must be in [0, 3), got 3",
