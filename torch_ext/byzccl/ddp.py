@@ -18,6 +18,8 @@ from byzccl.memory import Memory
 
 _STATE_VERSION = 1
 
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
 Tamper = Callable[[torch.Tensor], None]
 
 
@@ -172,6 +174,10 @@ class Robust:
             self._memory.load_state_dict(state["parameters"])
 
 
+def _is_sparse(module: torch.nn.Module) -> bool:
+    return isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag)) and module.sparse
+
+
 def _check(model: DistributedDataParallel) -> None:
     if not isinstance(model, DistributedDataParallel):
         raise InvalidArgument(f"robustify needs a DistributedDataParallel, got {type(model)}")
@@ -184,9 +190,15 @@ def _check(model: DistributedDataParallel) -> None:
     managed = [p for p in model._module_parameters if p.requires_grad]
     if any(hasattr(p, "_in_backward_optimizers") for p in managed):
         raise InvalidArgument("an optimizer in the backward pass needs the hook for itself")
-    dtypes = sorted({str(p.dtype) for p in managed})
-    if len(dtypes) != 1:
-        raise InvalidArgument(f"all gradients must have one dtype, got {', '.join(dtypes)}")
+    if model._comm_hooks:
+        raise InvalidArgument("the model has a communication hook already; DDP takes one")
+    if any(_is_sparse(module) for module in model.module.modules()):
+        raise InvalidArgument("gradients must be dense, got an embedding with sparse=True")
+    dtypes = sorted({str(p.dtype) for p in managed if p.dtype not in _DTYPES})
+    if dtypes:
+        raise InvalidArgument(
+            f"gradients must be float16, bfloat16, float32 or float64, got {', '.join(dtypes)}"
+        )
     devices = sorted({p.device.type for p in managed})
     if devices != ["cpu"]:
         raise InvalidArgument(f"gradients must be on the CPU, got {', '.join(devices)}")
@@ -209,9 +221,13 @@ def robustify(
     experiments. `delay_ms` holds every message back, to try a slow network. `deceit` is an attack
     on messages ("equivocate", "tamper") that this rank carries out.
 
-    Raises InvalidArgument where the hook would not see every gradient: the Python reducer, delayed
-    all-reduce, DDP's mixed precision, an optimizer in the backward pass, several dtypes; and where
-    the rule is unknown or needs more ranks.
+    Parameters may differ in dtype: each bucket is measured and combined in its own, and the
+    selection goes over all of them.
+
+    Raises InvalidArgument where the hook would not see every gradient (the Python reducer, delayed
+    all-reduce, DDP's mixed precision, an optimizer in the backward pass), where one is sparse,
+    complex or not on the CPU, where the model has another hook, and where the rule is unknown or
+    needs more ranks.
     """
     _check(model)
     _C.explain(torch.zeros(model.process_group.size(), 1), rule)  # its text and its bound on n
