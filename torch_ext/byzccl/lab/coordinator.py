@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -110,6 +111,8 @@ def serve(
     for other in others:
         other.close()  # the parent's ends, inherited: a dead parent must read as end of file
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the parent's handler is inherited, too
+    # What the parent had is no garbage here, and looking through it would copy each of its pages.
+    gc.freeze()
     try:
         torch.set_num_threads(1)
         # Of the first layer's gradient, one channel deep, whose strides mean nothing.
