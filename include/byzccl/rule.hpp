@@ -93,6 +93,8 @@ struct RuleInfo {
   bool needs_previous = false;                ///< the result depends on the previous output
 };
 
+using StepPlace = std::optional<Step> Rule::*;
+
 /// One step. Of steps with the same place a rule has at most one.
 struct StepInfo {
   StepKind kind;
@@ -100,7 +102,7 @@ struct StepInfo {
   std::string_view bound;   ///< on n
   std::string_view advice;  ///< one line: what it does
   std::span<const ParameterInfo> parameters;
-  std::optional<Step> Rule::*place;
+  StepPlace place;
 };
 
 /// Every rule, in the order of RULES sections 3 and 4.
