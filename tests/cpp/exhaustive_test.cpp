@@ -3,6 +3,7 @@
 // C(n, f) (n - f)^3 is 1e8; beyond, smea against planted sets that are provably the best.
 
 #include <algorithm>
+#include <byzccl/error.hpp>
 #include <cmath>
 #include <limits>
 #include <string>
