@@ -31,7 +31,7 @@ std::vector<Bytes> vectors(int n, std::int64_t d) {
   return x;
 }
 
-const char* const kRules[] = {"centered_clipping(tau=5)", "centered_clipping(tau=40,iterations=3)",
+const char* const kRules[] = {"centered_clipping(tau=5)", "centered_clipping(tau=8,iterations=3)",
                               "clip(tau=30)+centered_clipping(tau=5)",
                               "arc+nnm+centered_clipping(tau=5)"};
 

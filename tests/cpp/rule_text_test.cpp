@@ -79,8 +79,8 @@ TEST_CASE("errors say what is known, or which bound broke") {
   CHECK(error_of("trimed_mean(f=1)") == "unknown rule \"trimed_mean\"; did you mean trimmed_mean?");
   CHECK(error_of("xyzzy") ==
         "unknown rule \"xyzzy\"; known: krum, multi_krum, mda, bulyan, multi_bulyan, "
-        "geometric_median, cge, monna, smea, caf, faba, guarded_mean, mean, median, trimmed_mean, "
-        "meamed, phocas");
+        "geometric_median, cge, monna, smea, caf, faba, centered_clipping, guarded_mean, mean, "
+        "median, trimmed_mean, meamed, phocas");
   CHECK(error_of("krum(f=1,m=2)") == "krum has no parameter \"m\"; it has f, neighbors");
   CHECK(error_of("mean(f=1)") == "mean has no parameter \"f\"; it has none");
   CHECK(error_of("krum") == "krum needs f");

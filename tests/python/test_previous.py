@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 import byzccl
 from ranks import run
 
-RULE = "centered_clipping(tau=0.5)"
+RULE = "centered_clipping(tau=0.05)"
 
 
 def test_operator_and_explain_take_the_previous_output():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -78,7 +79,7 @@ def read(raw: _C.Report) -> Report:
     def vector(values: list[float]) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.float64)
 
-    rows = raw.n if raw.distances else 0
+    rows = math.isqrt(len(raw.distances))  # of buckets, behind bucketing
     return Report(
         rule=raw.rule,
         algorithm=raw.algorithm,
