@@ -114,4 +114,6 @@ void aggregate(std::span<const void* const> x, std::int64_t d, DType dtype, cons
   explain(x, d, dtype, rule, out, caller);
 }
 
+std::string kind() { return std::string(make_cpu_steps()->kind()); }
+
 }  // namespace byzccl

@@ -8,6 +8,7 @@
 #include <byzccl/rule.hpp>
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace byzccl {
 
@@ -42,5 +43,9 @@ Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, cons
 /// start: BYZCCL_NUM_THREADS if set, else the number of cores. No result depends on it.
 void set_threads(int count);
 int threads();
+
+/// The kind of device that aggregate() runs on, such as "cpu AVX3": the instruction set was found
+/// out here. For one build and kind the bits of every result are fixed (RULES section 1).
+std::string kind();
 
 }  // namespace byzccl

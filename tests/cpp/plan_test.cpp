@@ -4,7 +4,11 @@
 #include <byzccl/error.hpp>
 #include <byzccl/rule.hpp>
 #include <cfloat>
+#include <map>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -99,6 +103,69 @@ TEST_CASE("defaults are resolved") {
   CHECK(plan(Rule::parse("krum(f=2)"), 9, DType::kBFloat16).infinite_above ==
         static_cast<double>(FLT_MAX) / 8);
   CHECK(plan(Rule::parse("krum(f=2)"), 9, DType::kFloat64).infinite_above == DBL_MAX / 8);
+}
+
+/// The parameters that must be there, with 1 for each.
+std::vector<std::string> required_of(std::span<const ParameterInfo> parameters) {
+  std::vector<std::string> arguments;
+  for (const ParameterInfo& p : parameters) {
+    if (p.required) arguments.push_back(std::string(p.name) + "=1");
+  }
+  return arguments;
+}
+
+std::string text_of(std::string_view name, const std::vector<std::string>& arguments) {
+  std::string text(name);
+  for (const std::string& a : arguments) text += (&a == arguments.data() ? "(" : ",") + a;
+  return text + (arguments.empty() ? "" : ")");
+}
+
+/// Everything in a plan that a parameter may set.
+std::vector<double> settings_of(const Plan& p) {
+  return {static_cast<double>(p.f),
+          static_cast<double>(p.q),
+          static_cast<double>(p.m),
+          static_cast<double>(p.iterations),
+          p.threshold,
+          static_cast<double>(p.bucket),
+          p.tau,
+          static_cast<double>(p.seed),
+          static_cast<double>(p.longest),
+          static_cast<double>(p.nnm_f)};
+}
+
+/// `behind` follows the term: the rule behind a step.
+void check_parameters_of(std::string_view name, std::span<const ParameterInfo> parameters,
+                         const std::string& behind) {
+  constexpr int kN = 11;  // with f = 1
+  const std::map<std::string_view, std::string> formulas{
+      {"n - f - 2", "8"}, {"floor((n - 1) / 2)", "5"}, {"the rule's f", "1"}};
+  const std::vector<std::string> required = required_of(parameters);
+  const Plan without = plan_of(text_of(name, required) + behind, kN);
+  for (const ParameterInfo& p : parameters) {
+    CAPTURE(std::string(name), std::string(p.name));
+    CHECK(p.required == p.fallback.empty());
+    if (p.required) continue;
+    const auto formula = formulas.find(p.fallback);
+    const std::string value = formula == formulas.end() ? std::string(p.fallback) : formula->second;
+    std::vector<std::string> arguments = required;
+    arguments.push_back(std::string(p.name) + "=" + value);
+    CHECK(settings_of(plan_of(text_of(name, arguments) + behind, kN)) == settings_of(without));
+    arguments.back() = std::string(p.name) + "=3.5";
+    const std::string fraction = text_of(name, arguments) + behind;
+    if (p.real) {
+      CHECK_NOTHROW(Rule::parse(fraction));
+    } else {
+      CHECK_THROWS_AS(Rule::parse(fraction), InvalidArgument);
+    }
+  }
+}
+
+TEST_CASE("the tables state the defaults and the types that are used") {
+  for (const RuleInfo& row : rule_table()) check_parameters_of(row.name, row.parameters, "");
+  for (const StepInfo& row : step_table()) {
+    check_parameters_of(row.name, row.parameters, "+krum(f=1)");
+  }
 }
 
 TEST_CASE("steps have their own counts and defaults") {

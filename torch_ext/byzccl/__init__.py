@@ -1,31 +1,89 @@
 # SPDX-License-Identifier: MIT
-"""Byzantine-resilient collective communication: the gradient all-reduce that survives bad ranks."""
+"""Byzantine-resilient collective communication: the gradient all-reduce that survives bad ranks.
+
+    byzccl.aggregate(stack, byzccl.Krum(f=2))            # n vectors in one process
+    byzccl.all_reduce(tensor, "nnm+krum(f=2)")           # among ranks, in place
+    byzccl.ddp.robustify(ddp, byzccl.GuardedMean(f=1))   # under DistributedDataParallel
+
+`byzccl.rules()` lists the rules.
+"""
 
 import torch  # noqa: F401  (its libraries must be there before ours)
 
 from byzccl import attack, ddp
 from byzccl._C import version as __version__
-from byzccl.collectives import all_reduce
-from byzccl.communicator import Communicator, Pending
+from byzccl.before import Arc, Bucketing, Clip, Nnm
+from byzccl.catalog import ParameterInfo, RuleInfo, StepInfo, rules, steps
+from byzccl.collectives import all_reduce, forget
+from byzccl.column_rules import Meamed, Median, Phocas, TrimmedMean
+from byzccl.communicator import Communicator
+from byzccl.distance_rules import (
+    Bulyan,
+    Caf,
+    CenteredClipping,
+    Cge,
+    Faba,
+    GeometricMedian,
+    GuardedMean,
+    Krum,
+    Mda,
+    Mean,
+    Monna,
+    MultiBulyan,
+    MultiKrum,
+    Smea,
+)
 from byzccl.errors import Error, InvalidArgument, MismatchError, TransportError
-from byzccl.local import ParameterInfo, RuleInfo, aggregate, explain, rules
+from byzccl.local import aggregate, explain
+from byzccl.pending import Exchange, Pending
 from byzccl.report import Report
+from byzccl.rule import Rule, RuleLike, Step, Steps
 
 __all__ = [
+    "Arc",
+    "Bucketing",
+    "Bulyan",
+    "Caf",
+    "CenteredClipping",
+    "Cge",
+    "Clip",
     "Communicator",
     "Error",
+    "Exchange",
+    "Faba",
+    "GeometricMedian",
+    "GuardedMean",
     "InvalidArgument",
+    "Krum",
+    "Mda",
+    "Meamed",
+    "Mean",
+    "Median",
     "MismatchError",
+    "Monna",
+    "MultiBulyan",
+    "MultiKrum",
+    "Nnm",
     "ParameterInfo",
     "Pending",
+    "Phocas",
     "Report",
+    "Rule",
     "RuleInfo",
+    "RuleLike",
+    "Smea",
+    "Step",
+    "StepInfo",
+    "Steps",
     "TransportError",
+    "TrimmedMean",
     "__version__",
     "aggregate",
     "all_reduce",
     "attack",
     "ddp",
     "explain",
+    "forget",
     "rules",
+    "steps",
 ]

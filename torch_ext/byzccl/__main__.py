@@ -4,18 +4,41 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
+import textwrap
 
 import byzccl
 
 
-def list_rules() -> int:
-    """Every rule with its parameters, its bound on n and when to use it."""
+def _signature(name: str, parameters: tuple[byzccl.ParameterInfo, ...]) -> str:
+    parts = [p.name if p.required else f"{p.name}=" for p in parameters]
+    return f"{name}({', '.join(parts)})" if parts else name
+
+
+def list_rules(width: int) -> int:
+    """Every rule and step with its parameters, its bound on n and when to use it."""
+
+    def entry(text: str, bound: str, cost: str, advice: str) -> None:
+        print(f"{text:35} {bound:14} {cost}".rstrip())
+        print(textwrap.fill(advice, width, initial_indent="    ", subsequent_indent="    "))
+
+    print(f"{'rule':35} {'needs':14} cost\n")
     for rule in byzccl.rules():
-        parts = [p.name if p.required else f"{p.name}=" for p in rule.parameters]
-        text = f"{rule.name}({', '.join(parts)})" if parts else rule.name
-        print(f"{text:38} {rule.bound:14} {rule.advice}")
-    print("\nA parameter that ends in = may be left out. n: ranks, f: Byzantine ranks tolerated.")
+        # A long bound would push the cost out of its column.
+        bound, _, more = rule.bound.partition(" and ")
+        advice = f"{rule.advice}; needs {more} too" if more else rule.advice
+        entry(_signature(rule.name, rule.parameters), bound, rule.cost, advice)
+    print("\nsteps before a rule, in this order:\n")
+    for step in byzccl.steps():
+        entry(_signature(step.name, step.parameters), step.bound, "", step.advice)
+    notes = (
+        "A parameter that ends in = may be left out. n: ranks, f: Byzantine ranks tolerated. cost: "
+        'one pass over the vectors, "columns" sorts each column, "distances" takes all n (n - 1) / '
+        "2 of them first. Steps are written in front: nnm+krum(f=2), or in Python byzccl.Nnm() + "
+        "byzccl.Krum(f=2)."
+    )
+    print("\n" + textwrap.fill(notes, width))
     return 0
 
 
@@ -35,7 +58,7 @@ def main() -> int:
     commands.add_parser("rules", help="list the rules, their bounds and when to use them")
     args = parser.parse_args()
     if args.command == "rules":
-        return list_rules()
+        return list_rules(max(60, min(100, shutil.get_terminal_size().columns)))
     from byzccl.lab.demo import main as run_demo
 
     return run_demo(args)

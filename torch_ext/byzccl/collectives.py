@@ -10,7 +10,10 @@ import torch
 import torch.distributed as dist
 from torch.distributed import distributed_c10d as c10d
 
-from byzccl.communicator import Communicator, Pending
+from byzccl.communicator import Communicator
+from byzccl.errors import InvalidArgument, TransportError
+from byzccl.pending import Pending
+from byzccl.rule import RuleLike
 
 # A communicator per group and algorithm. It holds no reference to its group, and goes with it.
 _cache: weakref.WeakKeyDictionary[dist.ProcessGroup, dict[str, Communicator]] = (
@@ -18,17 +21,50 @@ _cache: weakref.WeakKeyDictionary[dist.ProcessGroup, dict[str, Communicator]] = 
 )
 
 
-def _communicator_of(group: dist.ProcessGroup) -> Communicator:
-    algorithm = os.environ.get("BYZCCL_ALGORITHM", "sharded")
+def default_algorithm() -> str:
+    """What all_reduce uses: that of the environment, or "sharded"."""
+    return os.environ.get("BYZCCL_ALGORITHM", "sharded")
+
+
+def communicator_of(group: dist.ProcessGroup) -> Communicator:
+    """The communicator that all_reduce uses for `group`; the first call meets the other ranks."""
+    algorithm = default_algorithm()
     of_group = _cache.setdefault(group, {})
     if algorithm not in of_group:
         of_group[algorithm] = Communicator(group, algorithm)
+    failure = of_group[algorithm].failure
+    if failure is not None:
+        raise TransportError(
+            "this group's communicator has failed before. If all its ranks are alive, let each "
+            "call byzccl.forget(group) and go on; else make a new group of the others. "
+            f"It failed with: {failure}",
+            failure.suspects,
+        )
     return of_group[algorithm]
+
+
+def forget(group: dist.ProcessGroup | None = None) -> None:
+    """Ends what all_reduce keeps for `group` (None: the default one); its next call begins afresh.
+
+    The way back after a TransportError whose cause is gone, such as a rank that was only late:
+    every rank of the group calls it, and then all_reduce again. What is still under way fails. For
+    a group that all_reduce was not called on, nothing happens.
+    """
+    for communicator in _cache.pop(member_of(group), {}).values():
+        communicator.close()
+
+
+def member_of(group: dist.ProcessGroup | None) -> dist.ProcessGroup:
+    """`group`, or the default one."""
+    world = dist.group.WORLD if group is None else group
+    if world is None:
+        raise InvalidArgument("the default process group has not been initialized")
+    return world
 
 
 def all_reduce(
     tensor: torch.Tensor,
-    rule: str,
+    rule: RuleLike,
     group: dist.ProcessGroup | None = None,
     async_op: bool = False,
     *,
@@ -43,15 +79,13 @@ def all_reduce(
     in memory of its own.
 
     Raises InvalidArgument or MismatchError (ValueErrors) and TransportError (a RuntimeError that
-    names the ranks held responsible in `suspects`).
+    names the ranks held responsible in `suspects`); docs/errors.md says what may be used after
+    which.
     """
     if c10d._rank_not_in_group(group):
         c10d._warn_not_in_group("byzccl.all_reduce")
         return None
-    world = dist.group.WORLD if group is None else group
-    if world is None:
-        raise ValueError("the default process group has not been initialized")
-    pending = _communicator_of(world).all_reduce(tensor, rule, previous)
+    pending = communicator_of(member_of(group)).all_reduce(tensor, rule, previous)
     if async_op:
         return pending
     pending.wait()

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import itertools
+import os
 import weakref
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,49 +15,14 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import PrefixStore, ProcessGroupGloo
 from torch.distributed import distributed_c10d as c10d
 
-from byzccl import _C, report
+from byzccl import _C
 from byzccl.errors import Error, InvalidArgument, TransportError
+from byzccl.pending import Exchange, Pending, check_process
+from byzccl.rule import RuleLike
 
 # One count per group: its ranks create their communicators in the same order, so equal counts meet
 # in the store. Not per name: a rank that was replaced has not seen the earlier groups of that name.
 _count: weakref.WeakKeyDictionary[dist.ProcessGroup, Iterator[int]] = weakref.WeakKeyDictionary()
-
-
-class Pending:
-    """A reduction that may still be under way.
-
-    A tensor that is not contiguous gets its result by wait(), is_completed() or report().
-    """
-
-    def __init__(
-        self, core: _C.Pending, target: torch.Tensor, flat: torch.Tensor, owner: Communicator
-    ) -> None:
-        self._core = core
-        self._owner: Communicator | None = owner  # else a temporary one would end under way
-        self._target: torch.Tensor | None = target
-        self._flat = flat
-
-    def wait(self) -> bool:
-        """Returns True when the result is in the tensor. Raises what the reduction raised."""
-        self._core.wait()
-        if self._target is not None and self._flat is not self._target:
-            self._target.copy_(self._flat.view(self._target.shape))
-        self._target = None
-        self._owner = None
-        return True
-
-    def is_completed(self) -> bool:
-        """Whether wait() would return or raise at once."""
-        if not self._core.done():
-            return False
-        with contextlib.suppress(Error):
-            self.wait()
-        return True
-
-    def report(self) -> report.Report:
-        """What this reduction says about itself; waits first."""
-        self.wait()
-        return report.read(self._core.report())
 
 
 class Communicator:
@@ -117,10 +82,13 @@ class Communicator:
         self._core: _C.Communicator | None = _C.Communicator(
             gloo, store, algorithm, timeout_ms, chunk_bytes, _C.Wire(delay_ms, deceit)
         )
+        self.failure: TransportError | None = None
+        """The TransportError that ended it, once a wait() has raised it."""
+        self._maker = os.getpid()
         _alive.add(self)
 
     def all_reduce(
-        self, tensor: torch.Tensor, rule: str, previous: torch.Tensor | None = None
+        self, tensor: torch.Tensor, rule: RuleLike, previous: torch.Tensor | None = None
     ) -> Pending:
         """`tensor` becomes the aggregate of all ranks' tensors, the same bits on every rank.
 
@@ -131,27 +99,27 @@ class Communicator:
         flat = target if target.is_contiguous() else target.contiguous()
         if previous is not None:
             previous = previous.detach().contiguous()
-        return Pending(self._open().all_reduce(flat, rule, previous), target, flat, self)
+        return Pending(self._open().all_reduce(flat, str(rule), previous), self, target, flat)
 
-    def reduce(self, tensor: torch.Tensor, rule: str, dst: int) -> Pending:
+    def reduce(self, tensor: torch.Tensor, rule: RuleLike, dst: int) -> Pending:
         """`tensor` becomes the aggregate on rank `dst` of the group; elsewhere it stays."""
         target = tensor.detach()
         flat = target if target.is_contiguous() else target.contiguous()
-        return Pending(self._open().reduce(flat, rule, dst), target, flat, self)
+        return Pending(self._open().reduce(flat, str(rule), dst), self, target, flat)
 
-    def reduce_scatter(self, output: torch.Tensor, input: torch.Tensor, rule: str) -> Pending:
+    def reduce_scatter(self, output: torch.Tensor, input: torch.Tensor, rule: RuleLike) -> Pending:
         """`output` [d / n] becomes this rank's part of the aggregate of the inputs [d]."""
         target = output.detach()
         flat = target if target.is_contiguous() else torch.empty_like(target).contiguous()
-        core = self._open().reduce_scatter(flat, input.detach().contiguous(), rule)
-        return Pending(core, target, flat, self)
+        core = self._open().reduce_scatter(flat, input.detach().contiguous(), str(rule))
+        return Pending(core, self, target, flat)
 
-    def begin(self, rule: str) -> _C.Exchange:
+    def begin(self, rule: RuleLike) -> Exchange:
         """Opens a reduction in pieces: add() each contiguous tensor, then finish().
 
-        The selection is made once, over all that was added.
+        The selection is made once, over all that was added. One exchange at a time.
         """
-        return self._open().begin(rule)
+        return Exchange(self._open().begin(str(rule)), self)
 
     @property
     def bytes_sent(self) -> int:
@@ -172,6 +140,7 @@ class Communicator:
         self._core = None
 
     def _open(self) -> _C.Communicator:
+        check_process(self._maker)
         if self._core is None:
             raise Error("the communicator is closed")
         return self._core

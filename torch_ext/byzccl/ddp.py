@@ -15,6 +15,8 @@ from byzccl import _C, report
 from byzccl.communicator import Communicator
 from byzccl.errors import InvalidArgument
 from byzccl.memory import Memory
+from byzccl.pending import Exchange
+from byzccl.rule import RuleLike
 
 _STATE_VERSION = 1
 
@@ -38,11 +40,11 @@ class Robust:
     def __init__(
         self,
         model: DistributedDataParallel,
-        rule: str,
+        rule: RuleLike,
         communicator: Communicator,
         tamper: Tamper | None,
     ) -> None:
-        self.rule = _C.canonical(rule)
+        self.rule = _C.canonical(str(rule))
         self.communicator = communicator
         self.error: Exception | None = None
         """What the last step raised; None if it went well."""
@@ -55,11 +57,11 @@ class Robust:
         self._excluded = [0] * communicator.size
         self._broken = [0] * communicator.size
         self._memory = Memory(model) if _C.needs_previous(self.rule) else None
-        self._last: _C.Report | None = None
+        self._last: report.Report | None = None
         self._clear()
 
     def _clear(self) -> None:
-        self._exchange: _C.Exchange | None = None
+        self._exchange: Exchange | None = None
         self._futures: list[tuple[torch.futures.Future[torch.Tensor], torch.Tensor]] = []
         self._seen = 0
         self._armed = False
@@ -116,9 +118,9 @@ class Robust:
             try:
                 pending = exchange.finish()
                 pending.wait()
-                raw = pending.report()
-                self._account(raw)
-                if self._memory is not None and not raw.failed:
+                seen = pending.report()
+                self._account(seen)
+                if self._memory is not None and not seen.failed:
                     self._memory.keep()
             except Exception as error:
                 self.error = self.error or error
@@ -127,19 +129,19 @@ class Robust:
         for done, buffer in futures:
             done.set_result(buffer)
 
-    def _account(self, raw: _C.Report) -> None:
-        self._last = raw
+    def _account(self, seen: report.Report) -> None:
+        self._last = seen
         self._steps += 1
-        for rank in raw.broken:
+        for rank in seen.broken:
             self._broken[rank] += 1
-        if raw.failed:  # nobody had a say, and nobody in particular is to blame
+        if seen.failed:  # nobody had a say, and nobody in particular is to blame
             return
-        for rank, weight in enumerate(raw.weights):
+        for rank, weight in enumerate(seen.weights.tolist()):
             self._excluded[rank] += weight == 0
 
     def report(self) -> report.Report | None:
         """The last step's report; None before the first one."""
-        return None if self._last is None else report.read(self._last)
+        return self._last
 
     @property
     def excluded(self) -> tuple[int, ...]:
@@ -206,7 +208,7 @@ def _check(model: DistributedDataParallel) -> None:
 
 def robustify(
     model: DistributedDataParallel,
-    rule: str = "guarded_mean(f=1)",
+    rule: RuleLike = "guarded_mean(f=1)",
     *,
     algorithm: str = "sharded",
     timeout: timedelta = timedelta(minutes=5),
@@ -230,7 +232,7 @@ def robustify(
     needs more ranks.
     """
     _check(model)
-    _C.explain(torch.zeros(model.process_group.size(), 1), rule)  # its text and its bound on n
+    _C.explain(torch.zeros(model.process_group.size(), 1), str(rule))  # its text and its bound on n
     communicator = Communicator(
         model.process_group, algorithm, timeout, delay_ms=delay_ms, deceit=deceit
     )

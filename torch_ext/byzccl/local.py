@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
 from byzccl import _C, report
+from byzccl.rule import RuleLike
 
 
 def aggregate(
     stack: torch.Tensor,
-    rule: str,
+    rule: RuleLike,
     *,
     own: int | None = None,
     step: int = 0,
@@ -21,7 +20,8 @@ def aggregate(
     """The aggregate of the n vectors in `stack` [n, ...], of shape [...] and the same dtype.
 
     float32, float16, bfloat16 or float64, on the CPU. NaN and Inf are data: they end up where the
-    rule puts them and never raise. There is no gradient.
+    rule puts them and never raise. There is no gradient: a backward pass through it raises
+    RuntimeError. It may be used inside torch.compile.
 
     Some rules depend on more, which the others ignore: monna on `own`, the caller's vector in
     [0, n); bucketing on `step`; centered_clipping on `previous`, its output of the step before
@@ -31,14 +31,14 @@ def aggregate(
     Raises ValueError for an unknown rule, a bound that n breaks, a shape or a dtype.
     """
     result: torch.Tensor = torch.ops.byzccl.aggregate(
-        stack, rule, -1 if own is None else own, step, previous
+        stack, str(rule), -1 if own is None else own, step, previous
     )
     return result
 
 
 def explain(
     stack: torch.Tensor,
-    rule: str,
+    rule: RuleLike,
     *,
     own: int | None = None,
     step: int = 0,
@@ -46,38 +46,9 @@ def explain(
 ) -> report.Report:
     """What the rule decides about the vectors of `stack` [n, ...]; nothing is combined.
 
-    Arguments as in aggregate(). Raises InvalidArgument, which is a ValueError.
+    Arguments as in aggregate(). Raises ValueError as it does.
     """
     if previous is not None:
         previous = previous.detach()
-    raw = _C.explain(stack.detach(), rule, -1 if own is None else own, step, previous)
+    raw = _C.explain(stack.detach(), str(rule), -1 if own is None else own, step, previous)
     return report.read(raw)
-
-
-@dataclass(frozen=True)
-class ParameterInfo:
-    """One parameter of a rule."""
-
-    name: str
-    required: bool
-    bound: str
-
-
-@dataclass(frozen=True)
-class RuleInfo:
-    """One rule."""
-
-    name: str
-    bound: str
-    """On n, such as "n >= 2 f + 3"."""
-    advice: str
-    """When to use it."""
-    parameters: tuple[ParameterInfo, ...]
-
-
-def rules() -> tuple[RuleInfo, ...]:
-    """Every rule that the library knows."""
-    return tuple(
-        RuleInfo(name, bound, advice, tuple(ParameterInfo(*p) for p in parameters))
-        for name, bound, advice, parameters in _C.rule_table()
-    )

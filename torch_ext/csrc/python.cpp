@@ -2,10 +2,14 @@
 // The Python module byzccl._C: the communicator, the rule table, the library's exceptions.
 
 #include <torch/csrc/utils/pybind.h>
+#include <unistd.h>
 
+#include <torch/headeronly/version.h>
 #include <byzccl/byzccl.hpp>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "byzccl_torch.hpp"
 #include "local_call.hpp"
@@ -19,9 +23,13 @@ using byzccl::torch::Exchange;
 using byzccl::torch::Pending;
 
 /// Destroying one of these may join a thread or end a backend, which must not happen under the GIL.
+/// In a forked child there is no such thread, and a join would never end: there it is left alone.
 template <class T>
 struct WithoutGil {
+  pid_t maker = getpid();
+
   void operator()(T* object) const {
+    if (getpid() != maker) return;
     const py::gil_scoped_release release;
     delete object;
   }
@@ -101,17 +109,42 @@ byzccl::Rule parse(Communicator& communicator, const std::string& rule) {
   }
 }
 
-/// One rule as (name, bound, advice, [(parameter, required, bound)]).
-py::list rule_table() {
+/// (name, required, bound, default, real) of each parameter.
+py::list parameters_of(std::span<const byzccl::ParameterInfo> parameters) {
+  py::list list;
+  for (const byzccl::ParameterInfo& p : parameters) {
+    list.append(py::make_tuple(p.name, p.required, p.bound, p.fallback, p.real));
+  }
+  return list;
+}
+
+/// Every rule or step as (name, bound, advice, parameters).
+template <class Row>
+py::list table_of(std::span<const Row> rows) {
   py::list table;
-  for (const byzccl::RuleInfo& info : byzccl::rule_table()) {
-    py::list parameters;
-    for (const byzccl::ParameterInfo& p : info.parameters) {
-      parameters.append(py::make_tuple(p.name, p.required, p.bound));
-    }
-    table.append(py::make_tuple(info.name, info.bound, info.advice, parameters));
+  for (const Row& row : rows) {
+    table.append(py::make_tuple(row.name, row.bound, row.advice, parameters_of(row.parameters)));
   }
   return table;
+}
+
+/// What `rule` does with n float32 vectors: (takes distances, sorts columns).
+std::pair<bool, bool> work_of(const std::string& rule, int n) {
+  const byzccl::Plan plan = byzccl::plan(byzccl::Rule::parse(rule), n, byzccl::DType::kFloat32);
+  return {plan.needs_distances, plan.combiner == byzccl::Combiner::kColumns};
+}
+
+/// What this was compiled with, and the kind of device that it runs on.
+py::dict build_info() {
+  py::dict info;
+#ifdef __clang__
+  info["compiler"] = __VERSION__;
+#else
+  info["compiler"] = "g++ " __VERSION__;
+#endif
+  info["torch"] = TORCH_VERSION;
+  info["kind"] = byzccl::kind();
+  return info;
 }
 
 void bind_report(py::module_& m) {
@@ -217,7 +250,10 @@ PYBIND11_MODULE(_C, m) {
   bind_communicator(m);
   m.def("explain", &explain, py::arg("stack"), py::arg("rule"), py::arg("own") = -1,
         py::arg("step") = 0, py::arg("previous") = std::nullopt, NoGil());
-  m.def("rule_table", &rule_table);
+  m.def("rule_table", [] { return table_of(byzccl::rule_table()); });
+  m.def("step_table", [] { return table_of(byzccl::step_table()); });
+  m.def("work_of", &work_of, py::arg("rule"), py::arg("n"));
+  m.def("build_info", &build_info);
   m.def(
       "needs_previous",
       [](const std::string& rule) {
