@@ -5,12 +5,12 @@
     byzccl.all_reduce(tensor, "nnm+krum(f=2)")           # among ranks, in place
     byzccl.ddp.robustify(ddp, byzccl.GuardedMean(f=1))   # under DistributedDataParallel
 
-`byzccl.rules()` lists the rules.
+`byzccl.rules()` lists the rules, `python -m byzccl doctor` says whether all is well here.
 """
 
 import torch  # noqa: F401  (its libraries must be there before ours)
 
-from byzccl import attack, ddp
+from byzccl import attack, ddp, functional
 from byzccl._C import version as __version__
 from byzccl.before import Arc, Bucketing, Clip, Nnm
 from byzccl.catalog import ParameterInfo, RuleInfo, StepInfo, rules, steps
@@ -84,6 +84,7 @@ __all__ = [
     "ddp",
     "explain",
     "forget",
+    "functional",
     "rules",
     "steps",
 ]

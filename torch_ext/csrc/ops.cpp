@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// torch.ops.byzccl: local, functional operators on the CPU, with Meta kernels. There is no
-// gradient: backward raises.
+// torch.ops.byzccl: functional operators on the CPU, with Meta kernels. There is no gradient:
+// backward raises. The kernel of all_reduce is registered by the Python package.
 
 #include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
@@ -54,6 +54,16 @@ at::Tensor aggregate_meta(const at::Tensor& stack, std::string_view rule_text, s
   });
 }
 
+/// The group is known to the kernel alone, which the Python package brings.
+at::Tensor all_reduce_meta(const at::Tensor& tensor, std::string_view rule_text,
+                           std::string_view /*group*/) {
+  return as_value_error([&] {
+    Rule::parse(rule_text);
+    dtype_of(tensor.scalar_type());
+    return at::empty_symint(tensor.sym_sizes(), tensor.options());
+  });
+}
+
 int to_int(std::int64_t value, std::string_view name) {
   BYZCCL_CHECK(value >= 0 && value <= kMaxVectors, name, " must be in [0, ", kMaxVectors, "], got ",
                value);
@@ -91,6 +101,7 @@ TORCH_LIBRARY(byzccl, m) {
   m.def(
       "aggregate(Tensor stack, str rule, int own=-1, int step=0, Tensor? previous=None) -> Tensor",
       {at::Tag::pt2_compliant_tag});
+  m.def("all_reduce(Tensor tensor, str rule, str group) -> Tensor", {at::Tag::pt2_compliant_tag});
   m.def("craft(Tensor honest, str attack, int n, int f, int rank, int step) -> Tensor",
         {at::Tag::pt2_compliant_tag});
 }
@@ -102,10 +113,12 @@ TORCH_LIBRARY_IMPL(byzccl, CPU, m) {
 
 TORCH_LIBRARY_IMPL(byzccl, Meta, m) {
   m.impl("aggregate", &ops::aggregate_meta);
+  m.impl("all_reduce", &ops::all_reduce_meta);
   m.impl("craft", &ops::craft_meta);
 }
 
 TORCH_LIBRARY_IMPL(byzccl, Autograd, m) {
   m.impl("aggregate", torch::autograd::autogradNotImplementedFallback());
+  m.impl("all_reduce", torch::autograd::autogradNotImplementedFallback());
   m.impl("craft", torch::autograd::autogradNotImplementedFallback());
 }

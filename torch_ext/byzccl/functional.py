@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""Collectives that return a new tensor, for use inside torch.compile."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch._C._distributed_c10d import _resolve_process_group
+from torch._library.effects import EffectType
+
+from byzccl.collectives import communicator_of, member_of
+from byzccl.rule import RuleLike
+
+
+def all_reduce(
+    tensor: torch.Tensor, rule: RuleLike, group: dist.ProcessGroup | str | None = None
+) -> torch.Tensor:
+    """The aggregate of all ranks' tensors by `rule`, the same bits on every rank.
+
+    As byzccl.all_reduce, whose communicator it uses, but `tensor` stays as it was and the result is
+    new, contiguous, and there when the call returns. `group` may be given by name.
+
+    It may be used inside torch.compile(fullgraph=True). The calls of a compiled graph are made in
+    the order of the program, and none is left out or made once for two, as each is an exchange of
+    its own. All ranks must compile the same calls. There is no gradient: a backward pass through it
+    raises RuntimeError.
+
+    Raises InvalidArgument or MismatchError (ValueErrors) and TransportError, as
+    byzccl.all_reduce; a rule that cannot be read is a ValueError while the graph is compiled.
+    """
+    name = group if isinstance(group, str) else member_of(group).group_name
+    result: torch.Tensor = torch.ops.byzccl.all_reduce(tensor, str(rule), name)
+    return result
+
+
+@torch.library.impl("byzccl::all_reduce", "CPU")
+def _all_reduce(tensor: torch.Tensor, rule: str, group: str) -> torch.Tensor:
+    result = tensor.clone(memory_format=torch.contiguous_format)
+    communicator_of(_resolve_process_group(group)).all_reduce(result, rule).wait()
+    return result
+
+
+# Exchanges are numbered, so ranks must make them in one order, and all of them.
+torch.library._register_effectful_op("byzccl::all_reduce", EffectType.ORDERED)
