@@ -56,9 +56,14 @@ def main() -> int:
 
         add_arguments(demo)
     commands.add_parser("rules", help="list the rules, their bounds and when to use them")
+    commands.add_parser("doctor", help="say what is installed here and what is wrong")
     args = parser.parse_args()
     if args.command == "rules":
         return list_rules(max(60, min(100, shutil.get_terminal_size().columns)))
+    if args.command == "doctor":
+        from byzccl.doctor import main as examine
+
+        return examine()
     from byzccl.lab.demo import main as run_demo
 
     return run_demo(args)
