@@ -53,7 +53,7 @@ def test_a_forked_child_is_told_and_does_not_hang():
                 with pytest.raises(byzccl.Error, match="was forked from it"):
                     use()
             communicators._close_all()
-                assert torch.equal(byzccl.aggregate(torch.ones(3, 2), "median"), torch.ones(2))
+            assert torch.equal(byzccl.aggregate(torch.ones(3, 2), "median"), torch.ones(2))
 
         in_a_fork(child)
         pending.wait()

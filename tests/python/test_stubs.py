@@ -47,7 +47,7 @@ def test_functions_have_the_parameters_that_the_stub_states():
 
 def test_classes_have_the_members_that_the_stub_states():
     classes = [node for node in STUB.body if isinstance(node, ast.ClassDef)]
-    assert len(classes) == 4
+    assert {stub.name for stub in classes} >= {"Report", "Pending", "Exchange", "Communicator"}
     for stub in classes:
         compiled = getattr(_C, stub.name)
         methods = {node.name: node for node in stub.body if isinstance(node, ast.FunctionDef)}

@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 from torch._C._distributed_c10d import _resolve_process_group
 from torch._library.effects import EffectType
+from torch.distributed.distributed_c10d import GroupName
 
 from byzccl.collectives import communicator_of, member_of
 from byzccl.rule import RuleLike
@@ -36,7 +37,7 @@ def all_reduce(
 @torch.library.impl("byzccl::all_reduce", "CPU")
 def _all_reduce(tensor: torch.Tensor, rule: str, group: str) -> torch.Tensor:
     result = tensor.clone(memory_format=torch.contiguous_format)
-    communicator_of(_resolve_process_group(group)).all_reduce(result, rule).wait()
+    communicator_of(_resolve_process_group(GroupName(group))).all_reduce(result, rule).wait()
     return result
 
 
