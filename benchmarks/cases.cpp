@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "benchmarks/cases.hpp"
 
+#include <algorithm>
 #include <byzccl/error.hpp>
 #include <charconv>
 #include <cmath>
@@ -17,6 +18,12 @@ double sets_of(int n, int f) {
   return sets;
 }
 
+int byzantine(const RuleInfo& row, int n) {
+  int f = bench::byzantine(n);
+  while (row.kind == RuleKind::kSmea && sets_of(n, f) > kMostSets) --f;
+  return f;
+}
+
 std::string shortest(double value) {
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
@@ -29,7 +36,7 @@ std::string text_of(const RuleInfo& row, int n, std::int64_t d) {
   for (const ParameterInfo& parameter : row.parameters) {
     std::string value;
     if (parameter.name == "f") {
-      value = std::to_string(byzantine(n));
+      value = std::to_string(byzantine(row, n));
     } else if (!parameter.required) {
       continue;
     } else if (parameter.name == "tau") {
@@ -45,7 +52,7 @@ std::string text_of(const RuleInfo& row, int n, std::int64_t d) {
 
 }  // namespace
 
-int byzantine(int n) { return (n - 3) / 4; }
+int byzantine(int n) { return std::max(0, (n - 3) / 4); }
 
 std::vector<std::string> rule_texts(int n, std::int64_t d) {
   std::vector<std::string> texts;
@@ -58,12 +65,6 @@ std::vector<std::string> rule_texts(int n, std::int64_t d) {
   texts.push_back("bucketing(s=2)+mean");
   texts.push_back("nnm+trimmed_mean(f=" + f + ")");
   return texts;
-}
-
-std::string reason_to_skip(const Rule& rule, int n) {
-  if (rule.kind != RuleKind::kSmea) return {};
-  const double sets = sets_of(n, byzantine(n));
-  return sets <= kMostSets ? "" : "decides between " + shortest(std::round(sets)) + " sets";
 }
 
 std::vector<std::string> column_rule_texts(int n) {

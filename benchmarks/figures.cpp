@@ -51,13 +51,7 @@ class Measuring {
 
   void aggregate(const std::string& text) {
     const Rule rule = Rule::parse(text);
-    if (const std::string reason = reason_to_skip(rule, group_.n); !reason.empty()) {
-      Json figure = begin("aggregate", text);
-      figure["skipped"] = reason;
-      found_(std::move(figure));
-      return;
-    }
-    Plan plan = byzccl::plan(rule, group_.n, group_.dtype);
+    const Plan plan = byzccl::plan(rule, group_.n, group_.dtype);
     const Caller caller{.own = plan.needs_own ? 0 : -1};
     double select_seconds = 0;
     bool failed = false;

@@ -34,7 +34,7 @@ struct Setup {
 ///   binds              "memory" or "arithmetic", the longer side of the floor
 ///   share              floor_seconds / seconds
 ///   select_seconds     of "aggregate": what the n x n part took, no part of the floor
-///   skipped, failed    instead of times: why not; that the rule failed closed
+///   failed             true where the rule failed closed
 void measure(const Group& group, const Setup& setup, const std::function<void(Json)>& found);
 
 }  // namespace byzccl::bench

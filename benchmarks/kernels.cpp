@@ -31,13 +31,9 @@ void print(const Json& figure) {
   std::printf("%-44s n=%-3d d=%-9lld %-9s", name.c_str(), figure["n"].get<int>(),
               static_cast<long long>(figure["d"].get<std::int64_t>()),
               figure["dtype"].get<std::string>().c_str());
-  if (figure.contains("skipped")) {
-    std::printf(" not measured: %s\n", figure["skipped"].get<std::string>().c_str());
-  } else {
-    std::printf(" %10.3f ms %4.0f %% of %s%s\n", 1e3 * figure["seconds"].get<double>(),
-                100 * figure["share"].get<double>(), figure["binds"].get<std::string>().c_str(),
-                figure.contains("failed") ? ", failed closed" : "");
-  }
+  std::printf(" %10.3f ms %4.0f %% of %s%s\n", 1e3 * figure["seconds"].get<double>(),
+              100 * figure["share"].get<double>(), figure["binds"].get<std::string>().c_str(),
+              figure.contains("failed") ? ", failed closed" : "");
 }
 
 void run(const Options& options) {

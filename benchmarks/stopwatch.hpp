@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <vector>
 
@@ -14,11 +15,9 @@ inline double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// How often work is repeated: at least `least` times, then until `seconds` have passed or `most`
-/// times.
+/// How often work is repeated: until `seconds` have passed, but at least `least` times.
 struct Patience {
   int least = 3;
-  int most = 20;
   double seconds = 0.15;
 };
 
@@ -31,13 +30,14 @@ struct Times {
 /// Runs the work once to warm up, then as `patience` says.
 inline Times time_of(const std::function<void()>& work, const Patience& patience) {
   work();
+  const std::size_t least = static_cast<std::size_t>(std::max(1, patience.least));
   std::vector<double> seconds;
   const double begin = now();
-  for (int count = 0; count < patience.most; ++count) {
-    const double start = now();
-    if (count >= patience.least && start - begin > patience.seconds) break;
+  for (double start = begin; seconds.size() < least || start - begin < patience.seconds;) {
     work();
-    seconds.push_back(now() - start);
+    const double end = now();
+    seconds.push_back(end - start);
+    start = end;
   }
   std::sort(seconds.begin(), seconds.end());
   return {seconds.front(), seconds[seconds.size() / 2], static_cast<int>(seconds.size())};

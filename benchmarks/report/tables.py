@@ -25,8 +25,10 @@ def number(value: float) -> str:
 
 def share(figure: Figure | None) -> str:
     """Per cent of the floor, marked `a` where arithmetic binds and not memory."""
-    if figure is None or "share" not in figure:
+    if figure is None:
         return "-"
+    if figure.get("failed"):
+        return "failed closed"
     mark = " a" if figure["binds"] == "arithmetic" else ""
     return f"{100 * figure['share']:.0f}{mark}"
 
@@ -83,9 +85,8 @@ def rules(results: Results, n: int, d: int, dtype: str) -> str:
     for name in dict.fromkeys(rule_name(figure["rule"]) for figure in figures):
         of_rule = {f["n"]: f for f in figures if rule_name(f["rule"]) == name}
         at = of_rule.get(n)
-        timed = at is not None and "seconds" in at
         cells = [
-            number(1e3 * at[key]) if timed and at else "-"
+            number(1e3 * at[key]) if at else "-"
             for key in ("seconds", "floor_seconds", "select_seconds")
         ]
         rows.append([at["rule"] if at else name, *cells, *(share(of_rule.get(k)) for k in counts)])

@@ -106,9 +106,9 @@ HWY_INLINE Vector<C> mean_of_places(const rules::Places& places, const C* sorted
   return hn::Div(sum, hn::Set(tag, static_cast<C>(places.count)));
 }
 
-/// rules::window_mean over sorted values [window.rows, lanes], which it may overwrite.
+/// rules::window_mean over sorted values [window.rows, lanes].
 template <class C>
-HWY_INLINE Vector<C> mean_of_window(const Window& window, C* sorted) {
+HWY_INLINE Vector<C> mean_of_window(const Window& window, const C* sorted) {
   const Lanes<C> tag;
   constexpr std::size_t kLanes = lane_count<C>();
   const auto at = [&](int i) HWY_ATTR { return hn::Load(tag, sorted + i * kLanes); };
@@ -121,18 +121,25 @@ HWY_INLINE Vector<C> mean_of_window(const Window& window, C* sorted) {
                                           : hn::Add(hn::Mul(half, at(places.first)),
                                                     hn::Mul(half, at(places.first + 1)));
   if (!rules::is_nearest(window.kind)) return centre;
-  // Where the lower end leaves (rules::lower_end_leaves), the lane moves down by one.
-  rules::Places kept = {0, window.rows};
-  for (int drop = rules::dropped(window); drop > 0; --drop, --kept.count) {
-    const auto lower = hn::Gt(hn::Sub(centre, at(0)), hn::Sub(at(kept.count - 1), centre));
-    auto next = at(0);
-    for (int i = 0; i + 1 < kept.count; ++i) {
-      const auto here = next;
-      next = at(i + 1);
-      hn::Store(hn::IfThenElse(lower, next, here), tag, sorted + i * kLanes);
-    }
+  // Of the two ends the farther one leaves `dropped` times (rules::lower_end_leaves). Outwards from
+  // the centre both sides are sorted by distance, so this takes the `dropped` farthest of two
+  // sorted lists: value i of the lower side is among them exactly if it beats the value of the
+  // upper side that would otherwise have been the last to leave. Then upper value i of the
+  // `dropped` stays.
+  const int dropped = rules::dropped(window);
+  const int upper = window.rows - dropped;
+  hn::Mask<Lanes<C>> lower_leaves[kMaxVectors];
+  for (int i = 0; i < dropped; ++i) {
+    lower_leaves[i] = hn::Gt(hn::Sub(centre, at(i)), hn::Sub(at(upper + i), centre));
   }
-  return mean_of_places<C>(kept, sorted);
+  auto sum = hn::Zero(tag);
+  for (int i = 0; i < window.rows; ++i) {
+    auto value = at(i);
+    if (i < dropped) value = hn::IfThenZeroElse(lower_leaves[i], value);
+    if (i >= upper) value = hn::IfThenElseZero(lower_leaves[i - upper], value);
+    sum = hn::Add(sum, value);
+  }
+  return hn::Div(sum, hn::Set(tag, static_cast<C>(window.keep)));
 }
 
 }  // namespace byzccl::cpu::HWY_NAMESPACE
