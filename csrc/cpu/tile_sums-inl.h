@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The sums of squared differences of a strip of tiles, for one instruction set.
 //
-// Columns are taken in blocks. Within a block, rows meet in groups: the sums of a pair of groups
-// stay in registers while their columns pass. 16-bit rows are widened once a block.
+// Columns are taken in blocks whose n rows stay in cache. Within a block, rows meet in groups: the
+// sums of a pair of groups stay in registers while their columns pass. 16-bit rows are widened once
+// a block.
 
 #if defined(BYZCCL_TILE_SUMS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BYZCCL_TILE_SUMS_INL_H_
@@ -30,12 +31,6 @@ namespace byzccl::cpu::HWY_NAMESPACE {
 // Most terms that one lane adds up in float32.
 inline constexpr std::size_t kRun = 256;
 
-// What a block of the rows that meet may have of the nearest cache.
-inline constexpr std::size_t kNearBytes = 32768;
-
-// Groups of a band: 15 or 16 rows.
-inline constexpr std::size_t kBand = 16 / kGroup;
-
 /// The work space of one strip, for elements of type T.
 template <class T>
 class StripSums {
@@ -52,10 +47,6 @@ class StripSums {
         widened_(hwy::AllocateAligned<C>(n_ * block_)),
         sums_(hwy::AllocateAligned<C>(groups_ * (groups_ + 1) / 2 * kGroup * kGroup * kLanes)) {
     if (!widened_ || !sums_) throw std::bad_alloc();
-    // The groups' pairs with themselves have cells that nobody sums.
-    for (std::size_t i = 0; i < groups_; ++i) {
-      std::fill_n(sums_of(i, i), kGroup * kGroup * kLanes, C(0));
-    }
   }
 
   /// out [tiles, pairs]
@@ -70,12 +61,9 @@ class StripSums {
 
  private:
   static std::size_t block_columns(std::size_t n) {
-    const std::size_t rows = std::min(n, 2 * kBand * kGroup);
-    std::size_t columns = 128;
-    while (2 * columns * rows * sizeof(C) <= kNearBytes && 2 * columns <= kRun * kLanes) {
-      columns *= 2;
-    }
-    return columns;
+    std::size_t columns = 4096 / sizeof(C);  // of many rows, two groups fit the nearest cache
+    while (2 * columns * n * sizeof(C) <= 32768 && 2 * columns <= kRun * kLanes) columns *= 2;
+    return std::min(columns, kRun * kLanes);
   }
 
   std::int64_t add_run(std::int64_t column, std::int64_t end, double* out) {
@@ -88,25 +76,14 @@ class StripSums {
       column += count;
       first = false;
     }
-    for (std::size_t i = 0; i < groups_; ++i) {
-      for (std::size_t j = i; j < groups_; ++j) add_totals(i, j, out);
-    }
-    return column;
-  }
-
-  /// out += the sums of the pair of groups i <= j.
-  void add_totals(std::size_t i, std::size_t j, double* out) {
-    alignas(64) C totals[kPaddedCells<C>];
-    add_lanes<C>(sums_of(i, j), totals);
-    const std::size_t first = j * kGroup;
-    const std::size_t count = std::min(kGroup, n_ - first);
-    for (std::size_t a = 0; a < std::min(kGroup, n_ - i * kGroup); ++a) {
-      const int row = static_cast<int>(i * kGroup + a);
-      for (std::size_t b = i == j ? a + 1 : 0; b < count; ++b) {
-        const int other = static_cast<int>(first + b);
-        out[rules::pair_index(row, other, strip_.n)] += totals[a * kGroup + b];
+    std::size_t pair = 0;
+    for (std::size_t i = 0; i < n_; ++i) {
+      for (std::size_t j = i + 1; j < n_; ++j, ++pair) {
+        const std::size_t cell = (i % kGroup) * kGroup + j % kGroup;
+        out[pair] += sum_of_lanes(sums_of(i / kGroup, j / kGroup) + cell * kLanes);
       }
     }
+    return column;
   }
 
   void add_block(std::int64_t column, std::size_t columns, bool first) {
@@ -133,22 +110,13 @@ class StripSums {
       rows_[i] = widen_row(row, columns, widened_.get() + i * block_);
     }
     for (std::size_t i = n_; i < rows_.size(); ++i) rows_[i] = rows_[n_ - 1];
-    // Many rows meet in two bands at a time, which the nearest cache holds.
     std::size_t call = 0;
-    for (std::size_t left = 0; left < groups_; left += kBand) {
-      for (std::size_t right = left; right < groups_; right += kBand) {
-        for (std::size_t i = left; i < std::min(left + kBand, groups_); ++i) {
-          for (std::size_t j = std::max(i, right); j < std::min(right + kBand, groups_); ++j) {
-            const Ahead next = ahead(column + columns, call++);
-            const C* const* a = rows_.data() + i * kGroup;
-            if (i == j) {
-              add_group_pair<C, true>(a, a, whole, first, next, sums_of(i, i));
-            } else {
-              add_group_pair<C, false>(a, rows_.data() + j * kGroup, whole, first, next,
-                                       sums_of(i, j));
-            }
-          }
-        }
+    for (std::size_t i = 0; i < groups_; ++i) {
+      const C* const* a = rows_.data() + i * kGroup;
+      add_group_pair<C, true>(a, a, whole, first, ahead(column + columns, call++), sums_of(i, i));
+      for (std::size_t j = i + 1; j < groups_; ++j) {
+        add_group_pair<C, false>(a, rows_.data() + j * kGroup, whole, first,
+                                 ahead(column + columns, call++), sums_of(i, j));
       }
     }
   }
