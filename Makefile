@@ -18,9 +18,15 @@ PARALLEL_TESTS := local_transport_test collective_test exchange_test mismatch_te
 # gcc's TSan cannot start under more address randomisation than it knows; where the machine lets
 # us, it runs without any.
 NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
-stage = @printf '\n=== %s  [%d s]\n' '$(1)' $$(($$(date +%s) - $(BYZCCL_START)))
+# Each stage of a run is also a line (start of the run, now, its name), for the table at the end.
+STAGES := build/stages.tsv
+stage = @mkdir -p $(dir $(STAGES)); now=$$(date +%s); \
+	printf '%s\t%s\t%s\n' $(BYZCCL_START) $$now '$(1)' >>$(STAGES); \
+	printf '\n=== %s  [%d s]\n' '$(1)' $$((now - $(BYZCCL_START)))
+STAGE_TABLE = awk -F '\t' '$$1 == $(BYZCCL_START) { if (name) printf "%6d s  %s\n", $$2 - at, name; \
+	at = $$2; name = $$3 }' $(STAGES)
 
-.PHONY: help demo test setup build package ctest pytest lint lint-quick sanitize asan tsan bench gpu-suite clean
+.PHONY: help demo test setup build package ctest pytest install-test lint lint-quick sanitize asan tsan bench gpu-suite clean
 
 help:
 	@echo 'make demo       train with Byzantine workers, with and without byzccl; ARGS="--help" for more'
@@ -37,8 +43,9 @@ demo: package
 	$(call stage,Demo)
 	@$(BIN)/python -m byzccl demo $(ARGS)
 
-test: setup build ctest pytest lint-quick sanitize
+test: setup build ctest pytest install-test lint-quick sanitize
 	$(call stage,make test passed)
+	@$(STAGE_TABLE)
 
 setup:
 	$(call stage,Setup)
@@ -52,7 +59,7 @@ build: setup
 # What Python needs, without the C++ tests.
 package: setup
 	$(call stage,Build)
-	@$(CONFIGURE) --preset default
+	@$(CONFIGURE) --preset default -DBYZCCL_TESTS=AUTO
 	@$(BIN)/cmake --build build --target byzccl_python
 
 ctest: build
@@ -62,6 +69,11 @@ ctest: build
 pytest: build
 	$(call stage,Python tests)
 	@$(BIN)/python -m pytest -q --durations=5 tests/python
+
+# The library as others get it: installed for CMake projects, and as a wheel.
+install-test: build
+	$(call stage,Installed library and wheel)
+	@$(BIN)/python -m pytest -q --durations=5 tests/install
 
 lint-quick: setup
 	$(call stage,Style)
@@ -96,4 +108,4 @@ gpu-suite:
 	@echo 'sums or columns to test or measure. Nothing was run.'
 
 clean:
-	rm -rf build build-asan build-tsan demo-out
+	rm -rf build build-wheel build-asan build-tsan demo-out

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <byzccl/rule.hpp>
 #include <byzccl/rules/mix.hpp>
 #include <cstddef>
 #include <cstdint>
