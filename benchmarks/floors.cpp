@@ -3,8 +3,7 @@
 
 #include <algorithm>
 #include <byzccl/rules/grid.hpp>
-
-#include "csrc/cpu/sorting_network.hpp"
+#include <byzccl/rules/sorting_network.hpp>
 
 namespace byzccl::bench {
 namespace {
@@ -31,7 +30,7 @@ Need sum_need(int read, std::int64_t d, DType dtype) {
 Need columns_need(int read, int rows, std::int64_t d, DType dtype) {
   return {.bytes = bytes_of(read + 1, d, dtype),
           .comparator_operations =
-              2.0 * static_cast<double>(cpu::network_size(rows)) * static_cast<double>(d)};
+              2.0 * static_cast<double>(rules::network_size(rows)) * static_cast<double>(d)};
 }
 
 Floor floor_of(std::span<const Need> passes, const Rates& rates, double bytes_per_second) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <byzccl/aggregate.hpp>
-#include <byzccl/error.hpp>
 #include <byzccl/rules/decision.hpp>
 #include <byzccl/rules/grid.hpp>
 #include <chrono>
@@ -10,19 +9,12 @@
 
 #include "csrc/cpu/digest.hpp"
 #include "csrc/cpu/formed_rows.hpp"
+#include "csrc/local_plan.hpp"
 #include "csrc/report.hpp"
 #include "csrc/steps.hpp"
 
 namespace byzccl {
 namespace {
-
-void check(std::span<const void* const> x, std::int64_t d) {
-  BYZCCL_CHECK(d >= 0, "aggregate needs d >= 0, got d = ", d);
-  if (d == 0) return;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    BYZCCL_CHECK(x[i] != nullptr, "aggregate got a null pointer for vector ", i, ", d = ", d);
-  }
-}
 
 // Seconds since the last call, or since it was made.
 class Stopwatch {
@@ -53,14 +45,7 @@ struct Shards {
 
 Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, const Rule& rule,
                void* out, const Caller& caller) {
-  Plan plan = byzccl::plan(rule, static_cast<int>(x.size()), dtype);
-  check(x, d);
-  BYZCCL_CHECK(!plan.needs_own || (caller.own >= 0 && caller.own < plan.n), to_text(rule),
-               " needs the caller's own vector, 0 <= own < n, got own = ", caller.own,
-               ", n = ", plan.n);
-  BYZCCL_CHECK(caller.step >= 0, "step must not be negative, got ", caller.step);
-  plan.own = caller.own;
-  plan.step = caller.step;
+  const Plan plan = local_plan(x, d, dtype, rule, caller);
   Rows rows{x, d, dtype};
   if (plan.needs_previous && caller.previous != nullptr &&
       cpu::digest(caller.previous, d, dtype).finite) {
@@ -110,7 +95,7 @@ Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, cons
 
 void aggregate(std::span<const void* const> x, std::int64_t d, DType dtype, const Rule& rule,
                void* out, const Caller& caller) {
-  BYZCCL_CHECK(out != nullptr || d == 0, "aggregate got a null pointer for the output, d = ", d);
+  check_output(out, d);
   explain(x, d, dtype, rule, out, caller);
 }
 

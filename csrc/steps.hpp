@@ -38,7 +38,12 @@ class Steps {
 
   /// Memory on the device, aligned to 64 bytes; freed with the last owner.
   virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
+  /// Between two places on the device.
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  /// memory = 0
+  virtual void clear(void* memory, std::size_t bytes) = 0;
+  /// From the device to the host; waits until it is there, and so for all work before it.
+  virtual void read(void* to, const void* from, std::size_t bytes) = 0;
 
   /// The digest of x [columns].
   virtual Digest digest(const void* x, std::int64_t columns, DType dtype) = 0;

@@ -13,8 +13,7 @@ namespace {
 
 std::shared_ptr<void> allocate_zeroed(Steps& steps, std::size_t bytes) {
   std::shared_ptr<void> memory = steps.allocate(bytes);
-  const std::vector<std::byte> zeros(bytes);
-  steps.copy(memory.get(), zeros.data(), bytes);
+  steps.clear(memory.get(), bytes);
   return memory;
 }
 

@@ -4,11 +4,11 @@
 #pragma once
 
 #include <byzccl/rule.hpp>
+#include <byzccl/rules/sorting_network.hpp>
 #include <span>
 #include <vector>
 
 #include "csrc/cpu/mix.hpp"
-#include "csrc/cpu/sorting_network.hpp"
 
 namespace byzccl::cpu {
 
@@ -17,7 +17,7 @@ struct ColumnJob {
   std::vector<const void*> x;  ///< the rows, where they are vectors as they are
   std::span<const Mix> mixes;  ///< else how the rows are formed
   int size = 0;                ///< values that the network sorts; those above window.rows are +inf
-  std::vector<Comparator> network;  ///< for sizes above 16
+  std::vector<rules::Comparator> network;  ///< for sizes above 16
   void* out = nullptr;
 };
 

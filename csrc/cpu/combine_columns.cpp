@@ -130,7 +130,7 @@ std::int64_t combine_columns(const Rows& rows, std::span<const Mix> mixes, const
   }
   job.size = padded(window.rows);
   if (job.size > 16) {
-    visit_network(job.size, [&](int low, int high) {
+    rules::visit_network(job.size, [&](int low, int high) {
       job.network.push_back({static_cast<std::uint8_t>(low), static_cast<std::uint8_t>(high)});
     });
   }

@@ -4,9 +4,7 @@
 #include <byzccl/rules/grid.hpp>
 #include <byzccl/rules/scaling.hpp>
 #include <byzccl/rules/select.hpp>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -34,6 +32,10 @@ class CpuSteps final : public Steps {
   void copy(void* to, const void* from, std::size_t bytes) override {
     if (bytes > 0) std::memmove(to, from, bytes);
   }
+
+  void clear(void* memory, std::size_t bytes) override { std::memset(memory, 0, bytes); }
+
+  void read(void* to, const void* from, std::size_t bytes) override { copy(to, from, bytes); }
 
   Digest digest(const void* x, std::int64_t columns, DType dtype) override {
     return cpu::digest(x, columns, dtype);
@@ -64,10 +66,7 @@ class CpuSteps final : public Steps {
 
   void scale(const Plan& plan, double* norms, const rules::Decision& decision) override {
     const cpu::FloatMode mode;
-    for (int i = 0; i < plan.n; ++i) {
-      if (!std::isfinite(norms[i]) || norms[i] < 0)
-        norms[i] = std::numeric_limits<double>::infinity();
-    }
+    for (int i = 0; i < plan.n; ++i) norms[i] = rules::finite_sum_or_infinity(norms[i]);
     rules::scale_rows(rules::Solo{}, plan, norms, decision);
   }
 
@@ -75,9 +74,8 @@ class CpuSteps final : public Steps {
     for (int i = 0; i < n; ++i) {
       distances[i * n + i] = 0;
       for (int j = i + 1; j < lines; ++j) {
-        const double sum = pairs[rules::pair_index(i, j, lines)];
         const double distance =
-            std::isfinite(sum) && sum >= 0 ? sum : std::numeric_limits<double>::infinity();
+            rules::finite_sum_or_infinity(pairs[rules::pair_index(i, j, lines)]);
         if (j < n) distances[i * n + j] = distance;
         distances[j * n + i] = distance;
       }

@@ -9,12 +9,12 @@
 #endif
 
 #include <byzccl/rules/columns.hpp>
+#include <byzccl/rules/sorting_network.hpp>
 #include <limits>
 #include <span>
 #include <utility>
 
 #include "csrc/cpu/elements-inl.h"
-#include "csrc/cpu/sorting_network.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace byzccl::cpu::HWY_NAMESPACE {
@@ -28,7 +28,7 @@ HWY_INLINE void exchange(Vector<C>& low, Vector<C>& high) {
 
 template <class C, int n, std::size_t... Is>
 HWY_INLINE void run_network(Vector<C> (&v)[n], std::index_sequence<Is...>) {
-  (exchange<C>(v[kNetwork<n>[Is].low], v[kNetwork<n>[Is].high]), ...);
+  (exchange<C>(v[rules::kNetwork<n>[Is].low], v[rules::kNetwork<n>[Is].high]), ...);
 }
 
 /// Sorts values [n, lanes] in registers.
@@ -38,16 +38,16 @@ HWY_NOINLINE void sort_fixed(C* values) {
   constexpr std::size_t kLanes = lane_count<C>();
   Vector<C> v[n];
   for (int i = 0; i < n; ++i) v[i] = hn::Load(tag, values + i * kLanes);
-  run_network<C, n>(v, std::make_index_sequence<kNetwork<n>.size()>());
+  run_network<C, n>(v, std::make_index_sequence<rules::kNetwork<n>.size()>());
   for (int i = 0; i < n; ++i) hn::Store(v[i], tag, values + i * kLanes);
 }
 
 /// Sorts values [.., lanes] by a list of comparators.
 template <class C>
-void sort_listed(std::span<const Comparator> network, C* values) {
+void sort_listed(std::span<const rules::Comparator> network, C* values) {
   const Lanes<C> tag;
   constexpr std::size_t kLanes = lane_count<C>();
-  for (const Comparator c : network) {
+  for (const rules::Comparator c : network) {
     auto low = hn::Load(tag, values + c.low * kLanes);
     auto high = hn::Load(tag, values + c.high * kLanes);
     exchange<C>(low, high);
@@ -72,7 +72,7 @@ constexpr int largest_fixed() {
 /// Sorts values [size, lanes]: a size of kNetworkSizes, or any above the last of them. `network`
 /// serves sizes above 16.
 template <class C>
-HWY_INLINE void sort_values(int size, std::span<const Comparator> network, C* values) {
+HWY_INLINE void sort_values(int size, std::span<const rules::Comparator> network, C* values) {
   if (size == 4) return sort_fixed<C, 4>(values);
   if (size == 8) return sort_fixed<C, 8>(values);
   if (size == 16) return sort_fixed<C, 16>(values);

@@ -2,9 +2,9 @@
 // Windows of one column, and the networks that sort it.
 
 #include <byzccl/rules/columns.hpp>
+#include <byzccl/rules/sorting_network.hpp>
 #include <limits>
 
-#include "csrc/cpu/sorting_network.hpp"
 #include "support/catch.hpp"
 
 namespace byzccl {
@@ -14,7 +14,7 @@ TEST_CASE("every network sorts every column of zeros and ones") {
   for (int n = 1; n <= 16; ++n) {
     for (unsigned bits = 0; bits < 1u << n; ++bits) {
       unsigned sorted = bits;
-      cpu::visit_network(n, [&](int low, int high) {
+      rules::visit_network(n, [&](int low, int high) {
         if ((sorted >> low & 1u) > (sorted >> high & 1u)) sorted ^= 1u << low | 1u << high;
       });
       // Zeros first: the ones fill the upper places.

@@ -6,6 +6,7 @@
 
 #include <byzccl/rule.hpp>
 #include <byzccl/rules/team.hpp>
+#include <type_traits>
 
 namespace byzccl::rules {
 
@@ -59,9 +60,11 @@ BYZCCL_HD constexpr bool lower_end_leaves(C low, C high, C centre) {
   return centre - low > high - centre;
 }
 
-/// The mean of some places: sum in ascending order, one division.
-template <class C>
-BYZCCL_HD C mean_of(const Places& places, const C* sorted) {
+/// The mean of some places: sum in ascending order, one division. `sorted` is
+/// whatever gives value i as sorted[i].
+template <class Sorted>
+BYZCCL_HD auto mean_of(const Places& places, const Sorted& sorted) {
+  using C = std::remove_cvref_t<decltype(sorted[0])>;
   C sum = sorted[places.first];
   for (int i = 1; i < places.count; ++i) sum += sorted[places.first + i];
   return sum / static_cast<C>(places.count);
@@ -69,8 +72,9 @@ BYZCCL_HD C mean_of(const Places& places, const C* sorted) {
 
 /// The value of `window` over a sorted column whose last good place is finite: sums in ascending
 /// order, one division; of two middle values 0.5 a + 0.5 b.
-template <class C>
-BYZCCL_HD C window_mean(const Window& window, const C* sorted) {
+template <class Sorted>
+BYZCCL_HD auto window_mean(const Window& window, const Sorted& sorted) {
+  using C = std::remove_cvref_t<decltype(sorted[0])>;
   const Places at = centre_of(window);
   const bool trims = window.kind == WindowKind::kTrimmed;
   const C centre = trims || window.kind == WindowKind::kNearestTrimmed ? mean_of(at, sorted)

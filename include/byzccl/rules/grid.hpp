@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <byzccl/rules/exact.hpp>
 #include <byzccl/rules/team.hpp>
 #include <cstdint>
 
@@ -37,6 +38,11 @@ BYZCCL_HD inline Grid grid(std::int64_t d, int n) {
   factor = factor < 1 ? 1 : factor > 64 ? 64 : factor;
   const std::int64_t tile = 1024 * u * factor;
   return {n, d, tile, (d + tile - 1) / tile};
+}
+
+/// A sum of squares as it decides: what is not finite, or below 0 as no such sum is, is +inf.
+BYZCCL_HD inline double finite_sum_or_infinity(double sum) {
+  return sum >= 0 && sum < kInfinity ? sum : kInfinity;
 }
 
 /// Pairs (i, j) with i < j among n vectors.

@@ -73,12 +73,13 @@ class Random {
   std::uint64_t state_;
 };
 
+/// @param offset  vector i starts (i + 1) * offset bytes after an aligned address, modulo 64
 inline std::vector<Row> make_stack(int n, std::int64_t d, DType dtype,
                                    const std::function<double(int, std::int64_t)>& value,
                                    std::size_t offset = 0) {
   std::vector<Row> rows;
   for (int i = 0; i < n; ++i) {
-    rows.emplace_back(d, dtype, offset == 0 ? 0 : (offset + static_cast<std::size_t>(i)) % 64);
+    rows.emplace_back(d, dtype, (static_cast<std::size_t>(i) + 1) * offset % 64);
     for (std::int64_t column = 0; column < d; ++column) rows.back().set(column, value(i, column));
   }
   return rows;

@@ -5,10 +5,11 @@
 #pragma once
 
 #include <array>
+#include <byzccl/rules/team.hpp>
 #include <cstddef>
 #include <cstdint>
 
-namespace byzccl::cpu {
+namespace byzccl::rules {
 
 /// Puts the smaller of two values at `low`, low < high.
 struct Comparator {
@@ -18,7 +19,7 @@ struct Comparator {
 
 /// Calls visit(low, high) for each comparator of the network for n values, in order.
 template <class Visit>
-constexpr void visit_network(int n, Visit visit) {
+BYZCCL_HD constexpr void visit_network(int n, Visit visit) {
   int top = 1;
   while (2 * top < n) top *= 2;
   for (int p = n > 1 ? top : 0; p > 0; p /= 2) {
@@ -55,4 +56,4 @@ constexpr auto make_network() {
 template <int n>
 inline constexpr auto kNetwork = make_network<n>();
 
-}  // namespace byzccl::cpu
+}  // namespace byzccl::rules
