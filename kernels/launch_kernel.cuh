@@ -6,13 +6,19 @@
 #include <cuda_runtime.h>
 
 #include <byzccl/error.hpp>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
 
 namespace byzccl::kernels {
 
+/// Most blocks of a grid: what is more than this a kernel takes in turns.
+inline constexpr std::int64_t kMostBlocks = 2147483647;
+
 struct LaunchShape {
-  unsigned blocks = 1;
-  unsigned threads = 1;  ///< of a block
+  std::int64_t blocks = 1;
+  unsigned threads = 1;    ///< of a block
+  std::size_t shared = 0;  ///< bytes of shared memory of a block, at most 48 KiB
 };
 
 /// Enqueues kernel(arguments...). @throws CudaError with `name` if the launch is refused
@@ -20,8 +26,9 @@ template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), LaunchShape shape, cudaStream_t stream,
             Arguments&&... arguments) {
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(shape.blocks);
+  config.gridDim = dim3(static_cast<unsigned>(shape.blocks));
   config.blockDim = dim3(shape.threads);
+  config.dynamicSmemBytes = shape.shared;
   config.stream = stream;
   const cudaError_t error =
       cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);

@@ -7,6 +7,7 @@
 
 #include <byzccl/rules/select.hpp>
 
+#include "kernels/block_team.cuh"
 #include "kernels/launch.hpp"
 #include "kernels/launch_kernel.cuh"
 
@@ -22,7 +23,7 @@ constexpr unsigned kSelectThreads = 512;
 
 __global__ void __launch_bounds__(kSelectThreads)
     select_kernel(Plan plan, const double* distances, rules::Decision decision, void* scratch) {
-  rules::select(rules::Block{}, plan, distances, decision, scratch);
+  rules::select(Block{}, plan, distances, decision, scratch);
 }
 
 }  // namespace

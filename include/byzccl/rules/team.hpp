@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One way to write a loop that runs on one CPU thread or on one CUDA thread block.
+// One way to write a loop that runs on one CPU thread or on one CUDA thread block, whose team is in
+// kernels/block_team.cuh.
 
 #pragma once
 
@@ -23,22 +24,5 @@ struct Solo {
     f();
   }
 };
-
-#if defined(__CUDACC__)
-/// The threads of a block share the items, and meet after each loop. Called by the whole block,
-/// never inside a branch that splits it.
-struct Block {
-  template <class F>
-  __device__ void for_each(int count, F&& f) const {
-    for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) f(i);
-    __syncthreads();
-  }
-  template <class F>
-  __device__ void once(F&& f) const {
-    if (threadIdx.x == 0) f();
-    __syncthreads();
-  }
-};
-#endif
 
 }  // namespace byzccl::rules

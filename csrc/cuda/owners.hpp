@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Owners of what the CUDA runtime hands out. None synchronises unless it says so.
+
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <memory>
+
+namespace byzccl::cuda {
+
+/// @throws CudaError with the call and the runtime's own words unless `error` is cudaSuccess
+void check(cudaError_t error, const char* call);
+
+/// Memory of the current device in the order of a stream: it is there for what is enqueued after
+/// this, and goes, with the last owner, after what was enqueued by then. At least 256-byte aligned;
+/// not null.
+std::shared_ptr<void> allocate(std::size_t bytes, cudaStream_t stream);
+
+/// A stream of its own, which does not wait for the default stream.
+class Stream {
+ public:
+  Stream();
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  cudaStream_t get() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+/// A point in the work of a stream.
+class Event {
+ public:
+  Event();
+  ~Event();
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  void record(cudaStream_t stream);
+  /// What is enqueued on `stream` from now on comes after the recorded point.
+  void hold(cudaStream_t stream) const;
+  /// Waits on the host.
+  void synchronize() const;
+  cudaEvent_t get() const { return event_; }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+}  // namespace byzccl::cuda

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "csrc/cuda/steps_cuda.hpp"
+
+#include <algorithm>
+#include <byzccl/rules/select.hpp>
+#include <cstddef>
+#include <vector>
+
+#include "csrc/cpu/digest.hpp"
+#include "csrc/cuda/owners.hpp"
+#include "kernels/launch.hpp"
+
+namespace byzccl::cuda {
+namespace {
+
+// Bytes of the rows of W x that are formed at a time, as for the distances.
+constexpr std::int64_t kFormedBytes = std::int64_t{16} << 20;
+// Columns are formed in whole multiples of what a block of any kernel takes.
+constexpr std::int64_t kFormedStep = 4096;
+
+class CudaSteps final : public Steps {
+ public:
+  explicit CudaSteps(cudaStream_t stream) : stream_(stream) {}
+
+  std::string_view kind() const override { return "cuda"; }
+
+  std::shared_ptr<void> allocate(std::size_t bytes) override {
+    return cuda::allocate(bytes, stream_);
+  }
+
+  void clear(void* memory, std::size_t bytes) override {
+    check(cudaMemsetAsync(memory, 0, bytes, stream_), "cudaMemsetAsync");
+  }
+
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "cudaMemcpyAsync");
+  }
+
+  void read(void* to, const void* from, std::size_t bytes) override {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+  }
+
+  /// By way of the host: ranks compare what the CPU's steps would.
+  Digest digest(const void* x, std::int64_t columns, DType dtype) override {
+    std::vector<std::byte> host(static_cast<std::size_t>(columns) * size_of(dtype));
+    read(host.data(), x, host.size());
+    return cpu::digest(host.data(), columns, dtype);
+  }
+
+  void pairwise_distances(const Plan& plan, const rules::Decision& decision, const Rows& vectors,
+                          std::int64_t tile, double* sums) override {
+    shard_distances(plan, decision, vectors, tile, 1, sums, stream_);
+  }
+
+  void norms(const Plan& plan, const Rows& vectors, std::int64_t tile, double* sums) override {
+    shard_norms(plan, vectors, tile, 1, sums, stream_);
+  }
+
+  void add_shards(const double* shards, int count, std::size_t sums, double* total) override {
+    kernels::add_shards(shards, count, static_cast<std::int64_t>(sums), total, stream_);
+  }
+
+  void scale(const Plan& plan, double* norms, const rules::Decision& decision) override {
+    kernels::scale(plan, norms, decision, stream_);
+  }
+
+  void spread(const double* pairs, int lines, int n, double* distances) override {
+    kernels::spread(pairs, lines, n, distances, stream_);
+  }
+
+  void select(const Plan& plan, const double* distances, const rules::Decision& decision) override {
+    const auto scratch = allocate(rules::select_scratch_bytes(plan));
+    kernels::select(plan, distances, decision, scratch.get(), stream_);
+  }
+
+  void combine(const Plan& plan, const rules::Decision& decision, const Rows& rows,
+               void* out) override {
+    std::vector<const void*> vectors(rows.x.begin(), rows.x.end());
+    if (rows.previous != nullptr) vectors.push_back(rows.previous);
+    const kernels::Vectors x{vectors, rows.columns, rows.dtype};
+    if (plan.rows == 0) {
+      kernels::combine_columns(x, 0, plan.window, nullptr, {nullptr, 0, rows.columns},
+                               decision.outcome, out, stream_);
+      return;
+    }
+    const auto mixes = allocate(kernels::mix_bytes(plan.rows));
+    kernels::list_selected(plan, decision, rows.previous != nullptr, mixes.get(), stream_);
+    if (plan.combiner == Combiner::kWeightedSum) {
+      kernels::weighted_sum(x, mixes.get(), decision.outcome, out, stream_);
+      return;
+    }
+    const std::int64_t element = rows.dtype == DType::kFloat64 ? 8 : 4;
+    const std::int64_t steps =
+        std::max<std::int64_t>(1, kFormedBytes / (element * plan.rows * kFormedStep));
+    const std::int64_t stride = std::min(steps * kFormedStep, rows.columns);
+    const auto y = allocate(static_cast<std::size_t>(stride * plan.rows * element));
+    for (std::int64_t first = 0; first < rows.columns; first += stride) {
+      const kernels::Formed formed{y.get(), stride, std::min(stride, rows.columns - first)};
+      kernels::form_rows(x, first, mixes.get(), plan.rows, false, formed, stream_);
+      kernels::combine_columns(x, first, plan.window, mixes.get(), formed, decision.outcome, out,
+                               stream_);
+    }
+  }
+
+ private:
+  cudaStream_t stream_;
+};
+
+}  // namespace
+
+std::unique_ptr<Steps> make_steps(cudaStream_t stream) {
+  return std::make_unique<CudaSteps>(stream);
+}
+
+}  // namespace byzccl::cuda

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/pairwise_launch.cuh"
+
+namespace byzccl::kernels {
+
+template void launch_pairs<BFloat16>(const Vectors&, const Strips&, double*, cudaStream_t);
+template void launch_norms<BFloat16>(const Vectors&, const Strips&, double*, cudaStream_t);
+
+}  // namespace byzccl::kernels

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// Sums of squared differences of few rows.
+//
+//   rows      N rows of T           each element read once
+//   partials  [strips, pairs]       float64: what each strip adds to each pair
+//
+// A block takes a strip. A thread keeps the sums of all pairs in registers while its columns pass,
+// at most 32 of them, in float32 (float64 for float64 rows); warps add theirs by a tree of
+// shuffles, and the block adds its warps in order, in float64. Which columns a thread takes does
+// not depend on how the rows are aligned, so neither do the bits.
+
+#pragma once
+
+#include "kernels/elements.cuh"
+#include "kernels/rows.hpp"
+#include "kernels/shared_memory.cuh"
+#include "kernels/strips.hpp"
+
+namespace byzccl::kernels {
+
+inline constexpr int kWarp = 32;
+inline constexpr int kStripThreads = 256;
+
+/// Columns of one access: 16 bytes, or 8 where so many rows wait in the registers beside their
+/// sums.
+template <class T, int N>
+inline constexpr int kRowColumns =
+    (sizeof(T) == 2 && N > 12) || (sizeof(T) == 4 && N > 14) ? kWidest<T> / 2 : kWidest<T>;
+
+/// Values whose sums one lane each gets from a warp at a time, in groups of kWarp.
+constexpr int lane_groups(int values) { return (values + kWarp - 1) / kWarp; }
+
+template <class C, int kValues>
+struct StripShared {
+  C sums[kStripThreads / kWarp][lane_groups(kValues) * kWarp];
+};
+
+/// The sums over the warp of 2 kHalf values a lane, with kHalf = 16: lane l returns that of value
+/// l. Each step halves the values: a lane sends the half that its partner keeps.
+template <int kHalf, class C>
+__device__ C sum_over_warp(C (&values)[kWarp]) {
+  const bool upper = threadIdx.x & static_cast<unsigned>(kHalf);
+#pragma unroll
+  for (int k = 0; k < kHalf; ++k) {
+    const C sent = upper ? values[k] : values[k + kHalf];
+    const C kept = upper ? values[k + kHalf] : values[k];
+    values[k] = kept + __shfl_xor_sync(~0u, sent, kHalf);
+  }
+  if constexpr (kHalf > 1) return sum_over_warp<kHalf / 2>(values);
+  return values[0];
+}
+
+/// out [kValues] = the sums over the block of kValues values a thread.
+template <class C, int kValues>
+__device__ void sum_over_block(const C (&values)[kValues], double* out) {
+  auto& shared = shared_memory<StripShared<C, kValues>>();
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll
+  for (int group = 0; group < lane_groups(kValues); ++group) {
+    C part[kWarp];
+#pragma unroll
+    for (int k = 0; k < kWarp; ++k) {
+      part[k] = group * kWarp + k < kValues ? values[group * kWarp + k] : C(0);
+    }
+    shared.sums[warp][group * kWarp + lane] = sum_over_warp<kWarp / 2>(part);
+  }
+  __syncthreads();
+  for (int k = static_cast<int>(threadIdx.x); k < kValues; k += kStripThreads) {
+    double sum = 0;
+    for (int w = 0; w < kStripThreads / kWarp; ++w) sum += static_cast<double>(shared.sums[w][k]);
+    out[k] = sum;
+  }
+}
+
+/// out [pairs] over the columns of one strip. A null row is the zero vector.
+template <class T, int N>
+__device__ void strip_pairs(const void* const (&rows)[N], ColumnRange columns, double* out) {
+  using C = Compute<T>;
+  constexpr int kColumns = kRowColumns<T, N>;
+  constexpr int kPairs = rules::pair_count(N);
+  C sums[kPairs];
+#pragma unroll
+  for (int p = 0; p < kPairs; ++p) sums[p] = 0;
+  for (std::int64_t column = columns.begin + threadIdx.x * kColumns; column < columns.end;
+       column += kStripThreads * kColumns) {
+    Pack<T, kColumns> x[N];
+#pragma unroll
+    for (int i = 0; i < N; ++i) {
+      const T* row = static_cast<const T*>(rows[i]);
+      x[i] = load<T, kColumns>(row == nullptr ? row : row + column, columns.end - column);
+    }
+#pragma unroll
+    for (int v = 0; v < kColumns; ++v) {
+#pragma unroll
+      for (int i = 0; i < N; ++i) {
+#pragma unroll
+        for (int j = i + 1; j < N; ++j) {
+          const C difference = to_compute(x[i].value[v]) - to_compute(x[j].value[v]);
+          C& sum = sums[rules::pair_index(i, j, N)];
+          sum = fused(difference, difference, sum);
+        }
+      }
+    }
+  }
+  sum_over_block<C, kPairs>(sums, out);
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(kStripThreads)
+    pairwise_registers(const __grid_constant__ RowTable<N> rows, Strips strips, double* partials) {
+  const std::int64_t strip = blockIdx.x;
+  strip_pairs<T, N>(rows.x, strips.at(strip), partials + strip * rules::pair_count(N));
+}
+
+/// Squared norms: partials [strips, n], a block for each strip of each row.
+template <class T>
+__global__ void __launch_bounds__(kStripThreads)
+    row_norms(const __grid_constant__ RowTable<kMaxRows> rows, int n, Strips strips,
+              double* partials) {
+  const std::int64_t strip = blockIdx.x / static_cast<unsigned>(n);
+  const void* const pair[2] = {rows.x[blockIdx.x % static_cast<unsigned>(n)], nullptr};
+  strip_pairs<T, 2>(pair, strips.at(strip), partials + blockIdx.x);
+}
+
+}  // namespace byzccl::kernels
