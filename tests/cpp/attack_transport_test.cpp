@@ -169,7 +169,8 @@ TEST_CASE("A liar keeps to the protocol after calls that did not go on") {
     for (int rank = 0; rank < 3; ++rank) {
       x.push_back(test::random_vector(rank, 100, DType::kFloat32));
     }
-    const Bytes want = test::expected_of(x, 100, DType::kFloat32, Rule::parse("median"), {.step = 1}).out;
+    const Bytes want =
+        test::expected_of(x, 100, DType::kFloat32, Rule::parse("median"), {.step = 1}).out;
     test::run(3, [&](int rank) {
       Communicator communicator(ends[static_cast<std::size_t>(rank)], {.algorithm = algorithm});
       Bytes& mine = x[static_cast<std::size_t>(rank)];
