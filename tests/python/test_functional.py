@@ -44,6 +44,20 @@ def test_the_result_is_new():
     run(3, body)
 
 
+def test_the_previous_output_goes_in():
+    def body(rank):
+        rule = byzccl.CenteredClipping(tau=0.5, f=1)
+        stack = torch.stack([vector(r) for r in range(3)])
+        out = wanted = None
+        for _ in range(3):
+            out = functional.all_reduce(vector(rank), rule, previous=out)
+            wanted = byzccl.aggregate(stack, rule, previous=wanted)
+            assert torch.equal(out, wanted)
+        assert not torch.equal(out, functional.all_reduce(vector(rank), rule))
+
+    run(3, body)
+
+
 def test_groups_by_object_and_by_name():
     def body(rank):
         low, high = dist.new_group([0, 1]), dist.new_group([2, 3])
@@ -72,7 +86,10 @@ def test_opcheck():
         name = dist.group.WORLD.group_name
         operator = torch.ops.byzccl.all_reduce.default
         torch.library.opcheck(operator, (vector(rank), "median", name))
-        torch.library.opcheck(operator, (vector(rank).view(3, 4).t(), "nnm+mean", name))
+        clipping = "centered_clipping(tau=1)"
+        torch.library.opcheck(
+            operator, (vector(rank).view(3, 4).t(), clipping, name, vector(7).view(4, 3))
+        )
 
     run(2, body, limit=60)
 

@@ -14,12 +14,17 @@ from byzccl.rule import RuleLike
 
 
 def all_reduce(
-    tensor: torch.Tensor, rule: RuleLike, group: dist.ProcessGroup | str | None = None
+    tensor: torch.Tensor,
+    rule: RuleLike,
+    group: dist.ProcessGroup | str | None = None,
+    *,
+    previous: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The aggregate of all ranks' tensors by `rule`, the same bits on every rank.
 
     As byzccl.all_reduce, whose communicator it uses, but `tensor` stays as it was and the result is
-    new, contiguous, and there when the call returns. `group` may be given by name.
+    new, contiguous, and there when the call returns. `group` may be given by name;
+    `previous` may be what the call of the step before returned.
 
     It may be used inside torch.compile(fullgraph=True). The calls of a compiled graph are made in
     the order of the program, and none is left out or made once for two, as each is an exchange of
@@ -30,14 +35,17 @@ def all_reduce(
     byzccl.all_reduce; a rule that cannot be read is a ValueError while the graph is compiled.
     """
     name = group if isinstance(group, str) else member_of(group).group_name
-    result: torch.Tensor = torch.ops.byzccl.all_reduce(tensor, str(rule), name)
+    result: torch.Tensor = torch.ops.byzccl.all_reduce(tensor, str(rule), name, previous)
     return result
 
 
 @torch.library.impl("byzccl::all_reduce", "CPU")
-def _all_reduce(tensor: torch.Tensor, rule: str, group: str) -> torch.Tensor:
+def _all_reduce(
+    tensor: torch.Tensor, rule: str, group: str, previous: torch.Tensor | None = None
+) -> torch.Tensor:
     result = tensor.clone(memory_format=torch.contiguous_format)
-    communicator_of(_resolve_process_group(GroupName(group))).all_reduce(result, rule).wait()
+    communicator = communicator_of(_resolve_process_group(GroupName(group)))
+    communicator.all_reduce(result, rule, previous).wait()
     return result
 
 
