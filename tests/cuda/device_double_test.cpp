@@ -180,6 +180,7 @@ TEST_CASE("streams work in order, and events order streams") {
 }
 
 TEST_CASE("a failure stays with its stream, and who waits on it goes on") {
+  device().patience = std::chrono::seconds(1);
   cudaStream_t stream;
   cudaEvent_t event;
   REQUIRE(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess);
@@ -194,6 +195,7 @@ TEST_CASE("a failure stays with its stream, and who waits on it goes on") {
   cudaEventDestroy(event);
   cudaStreamDestroy(stream);
   cudaGetLastError();
+  device() = {};
 }
 
 }  // namespace

@@ -87,6 +87,8 @@ class ThreadBlock final : public Block {
   void back_off() override {
     if (failed_.load(std::memory_order_relaxed))
       throw DeviceError(name() + ": another lane failed");
+    if (Clock::now() - since_ > device().patience)
+      throw DeviceError(name() + ": a lane spins for something that nobody does");
     sched_yield();
   }
 
@@ -101,6 +103,7 @@ class ThreadBlock final : public Block {
     throw DeviceError(name() + ": some lane does not reach " + to_text(here));
   }
 
+  const Clock::time_point since_ = Clock::now();
   std::deque<Warp> warps_;
   std::mutex mutex_;
   std::condition_variable released_;
