@@ -121,6 +121,28 @@ def test_an_error_leaves_backward_and_the_next_step_begins_cleanly():
     run(3, body)
 
 
+def test_a_rank_that_leaves_the_backward_pass_is_named():
+    def body(rank):
+        ddp = model()
+        robust = byzccl.ddp.robustify(ddp, "median", timeout=SECONDS)
+        train(ddp, rank, 2)  # buckets are rebuilt after the first step
+
+        def fail(gradient: torch.Tensor) -> None:
+            raise KeyError("of the user's own")
+
+        if rank == 1:
+            ddp.module.norm.bias.register_hook(fail)
+            with pytest.raises(KeyError):
+                ddp(batch(rank, 3)).sum().backward()
+        else:
+            with pytest.raises(RuntimeError, match="rank 1"):
+                ddp(batch(rank, 3)).sum().backward()
+            assert isinstance(robust.error, byzccl.TransportError)
+            assert robust.error.suspects == (1,)
+
+    run(3, body)
+
+
 def test_a_mismatch_of_rules_raises_on_every_rank():
     def body(rank):
         ddp = model()

@@ -51,6 +51,8 @@ def test_compiled(backend, optimize_ddp, graphs, tmp_path, monkeypatch):
     def body(rank):
         torch._dynamo.config.optimize_ddp = optimize_ddp
         torch._inductor.config.compile_threads = 1
+        # They would be kept outside of tmp_path, and cost more than so few kernels save by them.
+        torch._inductor.config.cpp_cache_precompile_headers = False
         plain = train(model(), rank)
         counter = torch._dynamo.testing.CompileCounterWithBackend(backend)
         ddp = model()
