@@ -59,7 +59,8 @@ class Crafter {
       case AttackKind::kDrift: {
         const double z = *attack_.rate * static_cast<double>(context_.step);
         return from_both([=, this](std::int64_t c, std::int64_t i) {
-          return attacks::load<T>(own_, c) - z * deviation[i];
+          const double own = attacks::load<T>(own_, c);
+          return z == 0 ? own : own - z * deviation[i];  // no NaN from 0 times infinity
         });
       }
       case AttackKind::kMinMax:
@@ -67,7 +68,8 @@ class Crafter {
         const Perturbation p = *attack_.perturbation;
         const double gamma = attacks::largest_gamma(attacks::measure<T>(honest_, d_, p),
                                                     attack_.kind == AttackKind::kMinSum);
-        return from_both([=](std::int64_t, std::int64_t i) {
+        return from_both([=](std::int64_t, std::int64_t i) -> double {
+          if (gamma == 0) return mean[i];
           return mean[i] + gamma * attacks::perturbation_at(p, mean[i], deviation[i]);
         });
       }

@@ -27,7 +27,7 @@ void Adversary::craft(std::span<const void* const> honest, std::int64_t d, DType
   const auto* const own = static_cast<const std::byte*>(out);
   past_.emplace_back(own, own + bytes);
   const std::int64_t age = *attacks::complete(attack_).age;
-  if (static_cast<std::int64_t>(past_.size()) > age + 1) past_.pop_front();
+  if (static_cast<std::int64_t>(past_.size()) - 1 > age) past_.pop_front();
   if (bytes > 0) std::memcpy(out, past_.front().data(), bytes);
 }
 

@@ -22,6 +22,7 @@ Content Manifest::next(const void* data, std::size_t bytes) {
     throw Error(concat("an adversary met a message of ", bytes, " bytes that it does not know"));
   }
   expected_.front().bytes -= bytes;
+  dtype_ = expected_.front().dtype;
   return expected_.front().content;
 }
 
@@ -33,29 +34,28 @@ bool Manifest::is_header(const void* data, std::size_t bytes) const {
          header.rank == rank_ && header.size == size_;
 }
 
-void Manifest::expect(Content content, std::int64_t elements, std::size_t size) {
-  expected_.push_back({content, static_cast<std::size_t>(elements) * size});
+void Manifest::expect(Content content, std::int64_t elements, DType dtype) {
+  expected_.push_back({content, static_cast<std::size_t>(elements) * size_of(dtype), dtype});
 }
 
-void Manifest::expect_combined(const collective::Call& call, const rules::Grid& grid) {
+void Manifest::expect_combined(const collective::Call& call, const Add& add) {
   const collective::Range part =
-      intersect(collective::shard(grid, rank_), collective::wanted(call, grid, peer_));
-  expect(Content::kCombined, part.size(), size_of(dtype_));
+      intersect(collective::shard(add.grid, rank_), collective::wanted(call, add.grid, peer_));
+  expect(Content::kCombined, part.size(), add.dtype);
 }
 
 void Manifest::expect_add(const Header& header, const collective::Call& call, bool keeps_vectors) {
   if (header.index == 0) adds_.clear();
-  dtype_ = header.dtype;
   const rules::Grid grid = rules::grid(header.count, size_);
-  adds_.push_back(grid);
+  adds_.push_back({grid, header.dtype});
   if (header.algorithm == Algorithm::kRing) {
     if (peer_ != (rank_ + 1) % size_) return;
-    expect(Content::kOwn, grid.d, size_of(dtype_));
-    expect(Content::kRelayed, grid.d * (size_ - 2), size_of(dtype_));
+    expect(Content::kOwn, grid.d, header.dtype);
+    expect(Content::kRelayed, grid.d * (size_ - 2), header.dtype);
     return;
   }
-  expect(Content::kOwn, grid.columns(peer_), size_of(dtype_));
-  if (!keeps_vectors) expect_combined(call, grid);
+  expect(Content::kOwn, grid.columns(peer_), header.dtype);
+  if (!keeps_vectors) expect_combined(call, adds_.back());
 }
 
 void Manifest::read(const Header& header) {
@@ -63,7 +63,7 @@ void Manifest::read(const Header& header) {
   if (header.refused != 0) return;
   const collective::Call call{Rule::parse(header.rule), header.rule, header.operation, header.root};
   if (header.message == Message::kFinish && header.index == 0) adds_.clear();
-  const Plan plan = byzccl::plan(call.rule, size_, dtype_);
+  const Plan plan = byzccl::plan(call.rule, size_, header.dtype);
   const bool keeps_vectors = plan.needs_norms || plan.needs_distances;
   if (header.message == Message::kAdd) return expect_add(header, call, keeps_vectors);
 
@@ -72,12 +72,12 @@ void Manifest::read(const Header& header) {
     const int norms = plan.needs_norms ? plan.n : 0;
     const int pairs = plan.needs_distances ? rules::pair_count(plan.lines) : 0;
     expect(Content::kSums, static_cast<std::int64_t>(adds_.size()) * (norms + pairs),
-           sizeof(double));
-    for (const rules::Grid& grid : adds_) expect_combined(call, grid);
+           DType::kFloat64);
+    for (const Add& add : adds_) expect_combined(call, add);
   }
   if (plan.combiner == Combiner::kColumns &&
       (sharded || header.operation != Operation::kAllReduce)) {
-    expect(Content::kCount, 1, sizeof(std::int64_t));
+    expect(Content::kCount, 1, DType::kFloat64);  // an int64, of the same size
   }
 }
 

@@ -32,19 +32,24 @@ class Manifest {
 
   /// The content of the next message. @throws Error if it fits into no exchange
   Content next(const void* data, std::size_t bytes);
-  /// Of the elements of kOwn, kRelayed and kCombined.
+  /// Of the elements of the newest message, if it was kOwn, kRelayed or kCombined.
   DType dtype() const { return dtype_; }
 
  private:
   struct Part {
     Content content;
     std::size_t bytes;
+    DType dtype;  ///< of the elements, where they are those of vectors
+  };
+  struct Add {
+    rules::Grid grid;
+    DType dtype;
   };
 
   bool is_header(const void* data, std::size_t bytes) const;
   void read(const collective::Header& header);
-  void expect(Content content, std::int64_t elements, std::size_t size);
-  void expect_combined(const collective::Call& call, const rules::Grid& grid);
+  void expect(Content content, std::int64_t elements, DType dtype);
+  void expect_combined(const collective::Call& call, const Add& add);
   void expect_add(const collective::Header& header, const collective::Call& call,
                   bool keeps_vectors);
 
@@ -52,8 +57,8 @@ class Manifest {
   int peer_;
   int size_;
   DType dtype_ = DType::kFloat32;
-  std::vector<rules::Grid> adds_;  // of the exchange under way
-  std::deque<Part> expected_;      // until the next header
+  std::vector<Add> adds_;      // of the exchange under way
+  std::deque<Part> expected_;  // until the next header
 };
 
 }  // namespace byzccl::attacks

@@ -31,6 +31,10 @@ class AlteredWork final : public Work {
 };
 
 void multiply(double factor, DType dtype, Message& message) {
+  if (message.size() % size_of(dtype) != 0) {
+    throw Error(concat("an adversary cannot alter ", message.size(), " bytes of ", to_text(dtype),
+                       ": chunk_bytes must be a multiple of the element's size"));
+  }
   const cpu::FloatMode mode;
   with_dtype(dtype, [&](auto type) {
     using T = typename decltype(type)::type;

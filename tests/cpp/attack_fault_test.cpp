@@ -176,6 +176,16 @@ TEST_CASE("A stale rank sends what it had some steps ago") {
   }
 }
 
+TEST_CASE("A stale rank of any age sends its first vector until it is that old") {
+  Adversary adversary(Attack::parse("stale(age=9223372036854775807)"));
+  for (const float value : {1.0f, 2.0f, 3.0f}) {
+    const void* const honest[] = {&value};
+    float sent = 0;
+    adversary.craft(honest, 1, DType::kFloat32, {.n = 1}, &sent);
+    CHECK(sent == 1.0f);
+  }
+}
+
 TEST_CASE("A stale rank whose vector changes its size begins anew") {
   Adversary adversary(Attack::parse("stale(age=4)"));
   const std::vector<float> one{1, 2};

@@ -2,6 +2,7 @@
 // Ranks that lie in the messages: what exactly ends up where. None of it is detected.
 
 #include <byzccl/byzccl.hpp>
+#include <byzccl/rules/grid.hpp>
 #include <string>
 #include <vector>
 
@@ -181,6 +182,35 @@ TEST_CASE("A liar keeps to the protocol after calls that did not go on") {
       communicator.all_reduce(mine.data(), 100, DType::kFloat32, Rule::parse("median")).wait();
       test::expect(mine == want, "another result");
     });
+  }
+}
+
+TEST_CASE("A tampering owner alters each add in its own dtype") {
+  constexpr std::int64_t kColumns = 3072;
+  for (const bool wide_first : {false, true}) {
+    const DType first = wide_first ? DType::kFloat64 : DType::kFloat32;
+    const DType second = wide_first ? DType::kFloat32 : DType::kFloat64;
+    auto ends = local_transports(3);
+    ends[0] = deceiving_transport(ends[0], Attack::parse("tamper"));
+    std::vector<Bytes> a(3), b(3);
+    test::run(3, [&](int rank) {
+      const auto r = static_cast<std::size_t>(rank);
+      a[r] = test::constant_vector(1, kColumns, first);
+      b[r] = test::constant_vector(1, kColumns, second);
+      Communicator communicator(ends[r], {});
+      Exchange exchange = communicator.begin(Rule::parse("krum(f=0)"));
+      exchange.add(a[r].data(), kColumns, first);
+      exchange.add(b[r].data(), kColumns, second);
+      exchange.finish().wait();
+    });
+    for (const DType dtype : {first, second}) {
+      Bytes want = test::constant_vector(1, kColumns, dtype);
+      scale(want, 0, rules::grid(kColumns, 3).columns(0), dtype, -1);
+      const std::vector<Bytes>& got = dtype == first ? a : b;
+      CAPTURE(wide_first, to_text(dtype));
+      CHECK(got[1] == want);
+      CHECK(got[2] == want);
+    }
   }
 }
 
