@@ -4,6 +4,8 @@
 #include <byzccl/error.hpp>
 #include <cstring>
 
+#include "csrc/collective/slab.hpp"
+
 namespace byzccl::attacks {
 
 using collective::Header;
@@ -50,8 +52,13 @@ void Manifest::expect_add(const Header& header, const collective::Call& call, bo
   adds_.push_back({grid, header.dtype});
   if (header.algorithm == Algorithm::kRing) {
     if (peer_ != (rank_ + 1) % size_) return;
-    expect(Content::kOwn, grid.d, header.dtype);
-    expect(Content::kRelayed, grid.d * (size_ - 2), header.dtype);
+    for (int shard = 0; shard < size_;) {
+      const int end = collective::slab_end(grid, header.dtype, shard);
+      const std::int64_t columns = grid.first_column(end) - grid.first_column(shard);
+      expect(Content::kOwn, columns, header.dtype);
+      expect(Content::kRelayed, columns * (size_ - 2), header.dtype);
+      shard = end;
+    }
     return;
   }
   expect(Content::kOwn, grid.columns(peer_), header.dtype);
@@ -65,10 +72,14 @@ void Manifest::read(const Header& header) {
   if (header.message == Message::kFinish && header.index == 0) adds_.clear();
   const Plan plan = byzccl::plan(call.rule, size_, header.dtype);
   const bool keeps_vectors = plan.needs_norms || plan.needs_distances;
-  if (header.message == Message::kAdd) return expect_add(header, call, keeps_vectors);
+  if (header.message == Message::kAdd) expect_add(header, call, keeps_vectors);
+  // A last add may have a header of the finish behind it, which then says it all anew.
+  if (header.message == Message::kFinish || header.last != 0) expect_finish(header, call, plan);
+}
 
+void Manifest::expect_finish(const Header& header, const collective::Call& call, const Plan& plan) {
   const bool sharded = header.algorithm == Algorithm::kSharded;
-  if (sharded && keeps_vectors) {
+  if (sharded && (plan.needs_norms || plan.needs_distances)) {
     const int norms = plan.needs_norms ? plan.n : 0;
     const int pairs = plan.needs_distances ? rules::pair_count(plan.lines) : 0;
     expect(Content::kSums, static_cast<std::int64_t>(adds_.size()) * (norms + pairs),

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <byzccl/dtype.hpp>
+#include <byzccl/rule.hpp>
 #include <byzccl/rules/grid.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -52,6 +53,8 @@ class Manifest {
   void expect_combined(const collective::Call& call, const Add& add);
   void expect_add(const collective::Header& header, const collective::Call& call,
                   bool keeps_vectors);
+  void expect_finish(const collective::Header& header, const collective::Call& call,
+                     const Plan& plan);
 
   int rank_;
   int peer_;

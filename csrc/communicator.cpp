@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "csrc/communicator_arguments.hpp"
@@ -21,25 +22,64 @@ using collective::Operation;
 
 class Pending::State {
  public:
-  explicit State(std::shared_future<Report> future) : future_(std::move(future)) {}
-  /// Each call throws an error object of its own: who catches it shares nothing with the worker.
-  const Report& get() const {
+  using Future = std::shared_future<std::shared_ptr<const Result>>;
+  State(Future future, CUstream_st* stream) : future_(std::move(future)), stream_(stream) {}
+
+  CUstream_st* stream() const { return stream_; }
+
+  void wait(CUstream_st* stream) const {
+    raise([&] {
+      const Result& result = *future_.get();
+      check(result);
+      if (result.flight) result.steps->hold_caller(result.flight->end(), stream);
+    });
+  }
+
+  Report report() const {
+    return raise([&] {
+      const Result& result = *future_.get();
+      check(result);
+      Report report = result.report;
+      result.findings.read(*result.steps, report);
+      check(result);
+      return report;
+    });
+  }
+
+  bool done() const {
+    if (future_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
     try {
-      return future_.get();
+      const Result& result = *future_.get();
+      return !result.flight || result.flight->error() || result.flight->end().reached();
+    } catch (const std::exception&) {  // wait() throws it
+      return true;
+    }
+  }
+
+ private:
+  static void check(const Result& result) {
+    const std::exception_ptr error = result.flight ? result.flight->error() : nullptr;
+    if (error) std::rethrow_exception(error);
+  }
+
+  /// Each call throws an error object of its own: who catches it shares nothing with the worker.
+  template <class Call>
+  static std::invoke_result_t<Call> raise(const Call& call) {
+    try {
+      return call();
     } catch (const InvalidArgument& error) {
       throw InvalidArgument(error.what());
     } catch (const MismatchError& error) {
       throw MismatchError(error.what());
     } catch (const TransportError& error) {
       throw TransportError(error.what(), error.suspects());
+    } catch (const PeerError& error) {  // a count in a report that was read late
+      throw TransportError(concat("rank ", error.peer(), ": ", error.what()), {error.peer()});
     }
   }
-  bool done() const {
-    return future_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  }
 
- private:
-  std::shared_future<Report> future_;
+  const Future future_;
+  CUstream_st* const stream_;
 };
 
 class Exchange::State {
@@ -61,24 +101,21 @@ class Exchange::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  void add(Bucket bucket, std::string mistake) {
-    check_open();
-    if (!row_of(job_->call.rule.kind).needs_previous) bucket.previous = nullptr;
-    if (mistake.empty()) mistake = find_mistake(bucket);
-    if (!mistake.empty()) {
-      refuse(Message::kAdd, bucket, mistake);
-      throw InvalidArgument(mistake);
-    }
-    dtype_ = bucket.dtype;
-    worker_->add({job_, Message::kAdd, bucket, {}});
+  void add(Bucket bucket, std::string mistake) { add(bucket, std::move(mistake), false); }
+
+  /// An add and the finish in one message.
+  Pending add_and_finish(const Bucket& bucket, std::string mistake) {
+    Pending result = pending();
+    add(bucket, std::move(mistake), true);
+    return result;
   }
 
   Pending finish() {
     check_open();
     open_ = false;
-    auto pending = std::make_shared<Pending::State>(job_->promise.get_future().share());
+    Pending result = pending();
     worker_->close({job_, Message::kFinish, {.dtype = dtype_}, {}});
-    return Pending(std::move(pending));
+    return result;
   }
 
   void refuse(const std::string& mistake) {
@@ -87,6 +124,28 @@ class Exchange::State {
   }
 
  private:
+  void add(Bucket bucket, std::string mistake, bool finishes) {
+    check_open();
+    if (!row_of(job_->call.rule.kind).needs_previous) bucket.previous = nullptr;
+    if (mistake.empty()) mistake = find_mistake(bucket);
+    if (mistake.empty() && worker_->steps().enqueues()) mistake = find_misaligned(bucket);
+    if (!mistake.empty()) {
+      refuse(Message::kAdd, bucket, mistake);
+      throw InvalidArgument(mistake);
+    }
+    dtype_ = bucket.dtype;
+    Task task{job_, Message::kAdd, bucket,
+              {},   finishes,      worker_->steps().mark_caller(worker_->stream())};
+    if (!finishes) return worker_->add(std::move(task));
+    open_ = false;
+    worker_->close(std::move(task));
+  }
+
+  Pending pending() {
+    return Pending(
+        std::make_shared<Pending::State>(job_->promise.get_future().share(), worker_->stream()));
+  }
+
   void check_open() const {
     BYZCCL_CHECK(open_, "the exchange is over: it was finished, or a mistake ended it");
   }
@@ -104,9 +163,10 @@ class Exchange::State {
 };
 
 Pending::Pending(std::shared_ptr<State> state) : state_(std::move(state)) {}
-void Pending::wait() { state_->get(); }
+void Pending::wait() { state_->wait(state_->stream()); }
+void Pending::wait(CUstream_st* stream) { state_->wait(stream); }
 bool Pending::done() const { return state_->done(); }
-Report Pending::report() { return state_->get(); }
+Report Pending::report() { return state_->report(); }
 
 Exchange::Exchange(std::shared_ptr<State> state) : state_(std::move(state)) {}
 void Exchange::add(void* x, std::int64_t d, DType dtype, const void* previous) {
@@ -140,30 +200,29 @@ Algorithm Communicator::algorithm() const { return impl_->worker->options().algo
 
 Pending Communicator::all_reduce(void* x, std::int64_t d, DType dtype, const Rule& rule,
                                  const void* previous) {
-  Exchange exchange = begin(rule);
-  exchange.add(x, d, dtype, previous);
-  return exchange.finish();
+  const auto state = impl_->begin(rule, Operation::kAllReduce, 0);
+  return state->add_and_finish({x, x, d, dtype, previous}, "");
 }
 
 Pending Communicator::reduce(void* x, std::int64_t d, DType dtype, const Rule& rule, int root) {
   const auto state = impl_->begin(rule, Operation::kReduce, root);
   const bool known = root >= 0 && root < size();
-  state->add({x, x, d, dtype},
-             known ? "" : concat("root must be in [0, ", size(), "), got ", root));
-  return state->finish();
+  return state->add_and_finish(
+      {x, x, d, dtype}, known ? "" : concat("root must be in [0, ", size(), "), got ", root));
 }
 
 Pending Communicator::reduce_scatter(const void* x, void* out, std::int64_t d, DType dtype,
                                      const Rule& rule) {
   const auto state = impl_->begin(rule, Operation::kReduceScatter, 0);
   const Bucket bucket{x, out, d, dtype};
-  state->add(bucket, find_scatter_mistake(bucket, rank(), size()));
-  return state->finish();
+  return state->add_and_finish(bucket, find_scatter_mistake(bucket, rank(), size()));
 }
 
 Exchange Communicator::begin(const Rule& rule) {
   return Exchange(impl_->begin(rule, Operation::kAllReduce, 0));
 }
+
+void Communicator::use_stream(CUstream_st* stream) { impl_->worker->use_stream(stream); }
 
 std::int64_t Communicator::bytes_received() const { return impl_->worker->traffic().received; }
 std::int64_t Communicator::bytes_sent() const { return impl_->worker->traffic().sent; }

@@ -42,6 +42,16 @@ std::string find_mistake(const Bucket& bucket) {
   return "";
 }
 
+std::string find_misaligned(const Bucket& bucket) {
+  for (const void* const pointer :
+       {bucket.x, bucket.previous, static_cast<const void*>(bucket.out)}) {
+    if (reinterpret_cast<std::uintptr_t>(pointer) % size_of(bucket.dtype) == 0) continue;
+    return concat("on a CUDA device vectors are aligned to their elements of ",
+                  size_of(bucket.dtype), " bytes, got ", pointer);
+  }
+  return "";
+}
+
 std::string find_scatter_mistake(const Bucket& bucket, int rank, int n) {
   if (bucket.d % n != 0) return concat("d = ", bucket.d, " is no multiple of n = ", n);
   if (bucket.d <= 0 || bucket.x == nullptr) return "";

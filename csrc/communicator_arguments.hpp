@@ -15,6 +15,8 @@ CommunicatorOptions check_options(const CommunicatorOptions& options);
 
 /// What is wrong with an add, or nothing.
 std::string find_mistake(const collective::Bucket& bucket);
+/// What is wrong with an add where kernels read it, besides what holds for any, or nothing.
+std::string find_misaligned(const collective::Bucket& bucket);
 /// What is wrong with a reduce_scatter's arguments, besides what holds for any add, or nothing.
 std::string find_scatter_mistake(const collective::Bucket& bucket, int rank, int n);
 

@@ -11,8 +11,18 @@
 #include <utility>
 
 #include "csrc/collective/exchange.hpp"
+#include "csrc/collective/findings.hpp"
+#include "csrc/communicator_flight.hpp"
 
 namespace byzccl {
+
+/// What an exchange came to.
+struct Result {
+  std::shared_ptr<Steps> steps;
+  std::shared_ptr<const Flight> flight;  ///< what the device still does; null: nothing
+  collective::Findings findings;
+  Report report;  ///< without what the findings tell
+};
 
 struct Job {
   explicit Job(collective::Call what) : call(std::move(what)) {}
@@ -27,20 +37,23 @@ struct Job {
   std::int64_t adds = 0;
   std::int64_t bytes_sent_before = 0;
 
-  Report report;  ///< if there is no error, once the last task is done
+  Result result;  ///< if there is no error, once the last task is done
 
-  std::promise<Report> promise;
+  std::promise<std::shared_ptr<const Result>> promise;
 };
 
-/// One call of the caller's: an add, or the finish.
+/// One call of the caller's: an add, the finish, or both at once.
 struct Task {
   std::shared_ptr<Job> job;
   collective::Message message = collective::Message::kFinish;
   collective::Bucket bucket = {};
   std::string refusal = {};  ///< not empty: a mistake, of which only the header tells the others
+  bool finishes = false;     ///< of an add: the finish comes with it
+  std::shared_ptr<const Mark> ready = {};  ///< where x is there; null: it is
 
+  bool adds() const { return message == collective::Message::kAdd; }
   /// No task of the job follows: its promise is to be kept.
-  bool last() const { return message == collective::Message::kFinish || !refusal.empty(); }
+  bool last() const { return !adds() || finishes || !refusal.empty(); }
 };
 
 }  // namespace byzccl

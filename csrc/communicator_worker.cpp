@@ -10,12 +10,27 @@ namespace byzccl {
 
 using collective::Message;
 
+namespace {
+
+/// Between two looks at what a device still does.
+constexpr std::chrono::milliseconds kWatchPause{5};
+
+std::shared_ptr<Steps> steps_for(Transport& transport) {
+  std::shared_ptr<Steps> steps = transport.make_steps();
+  return steps ? std::move(steps) : make_cpu_steps();
+}
+
+}  // namespace
+
+std::unique_ptr<Steps> Transport::make_steps() { return nullptr; }
+
 Worker::Worker(std::shared_ptr<Transport> transport, const CommunicatorOptions& options)
     : transport_(std::move(transport)),
       options_(options),
-      steps_(make_cpu_steps()),
+      steps_(steps_for(*transport_)),
       mail_(*transport_, options_, traffic_),
       headers_(static_cast<std::size_t>(transport_->size())),
+      flights_(options.timeout),
       thread_([this] { loop(); }) {}
 
 Worker::~Worker() { stop(); }
@@ -66,10 +81,19 @@ void Worker::stop() noexcept {
 }
 
 void Worker::loop() {
+  steps_->use_device();
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
-    if (tasks_.empty()) break;
+    if (flights_.empty()) {
+      changed_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
+      if (tasks_.empty()) break;
+    } else {
+      changed_.wait_for(lock, kWatchPause, [&] { return !tasks_.empty(); });
+      lock.unlock();
+      watch();
+      lock.lock();
+      if (tasks_.empty()) continue;
+    }
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
     busy_ = true;
@@ -91,9 +115,8 @@ void Worker::run(const Task& task) noexcept {
   if (job.error) return;
   try {
     carry_out(task);
-    if (!job.error && task.message == Message::kFinish) job.report = report_of(job);
   } catch (const PeerError& error) {
-    die(job, judge(job, error));
+    die(job, judge(context(job), error));
   } catch (const std::exception& error) {
     collective::announce(*transport_, concat("it failed: ", error.what()));
     die(job, std::current_exception());
@@ -105,7 +128,7 @@ void Worker::settle(Job& job) noexcept {
   if (job.error) {
     job.promise.set_exception(job.error);
   } else {
-    job.promise.set_value(std::move(job.report));
+    job.promise.set_value(std::make_shared<const Result>(std::move(job.result)));
   }
 }
 
@@ -119,15 +142,40 @@ void Worker::carry_out(const Task& task) {
     job.step = step_;
     job.bytes_sent_before = traffic_.sent;
   }
+  if (task.ready) steps_->await(*task.ready);
   const Digest previous = digest_previous(task);
-  agree(task, previous.value);
+  const bool all_finish = agree(task, task.message, previous.value);
   if (job.error) return;
-  if (task.message == Message::kAdd) {
+  if (task.adds()) {
     if (!previous.finite) job.exchange->forget_previous();
     job.exchange->add(task.bucket);
     ++job.adds;
-  } else {
-    job.exchange->finish();
+    if (!task.finishes) return;
+    if (!all_finish) agree(task, Message::kFinish, 0);
+    if (job.error) return;
+  }
+  finish(job);
+}
+
+void Worker::finish(Job& job) {
+  job.exchange->finish();
+  job.result = {steps_, nullptr, job.exchange->findings(), report_of(job)};
+  if (std::shared_ptr<const Mark> end = steps_->mark()) {
+    auto flight =
+        std::make_shared<Flight>(std::move(end), Clock::now() + options_.timeout, context(job));
+    flights_.add(flight);
+    job.result.flight = std::move(flight);
+  }
+}
+
+void Worker::watch() noexcept {
+  try {
+    flights_.watch(*transport_);
+  } catch (const PeerError& error) {
+    die(judge(flights_.front().context(), error));
+  } catch (const std::exception& error) {
+    collective::announce(*transport_, concat("it failed: ", error.what()));
+    die(std::current_exception());
   }
 }
 
@@ -140,9 +188,10 @@ Digest Worker::digest_previous(const Task& task) {
 }
 
 /// Headers go round; then either all ranks go on, with job.exchange there, or all fail the job.
-void Worker::agree(const Task& task, std::uint64_t previous) {
+/// Returns whether the finish of all of them comes with this add.
+bool Worker::agree(const Task& task, Message message, std::uint64_t previous) {
   Job& job = *task.job;
-  const bool adds = task.message == Message::kAdd;
+  const bool adds = message == Message::kAdd;
   const collective::Timed timed(job.phases.headers, adds ? static_cast<int>(job.adds) : -1);
   collective::Header mine;
   std::exception_ptr refusal;
@@ -168,11 +217,14 @@ void Worker::agree(const Task& task, std::uint64_t previous) {
   mine.rank = mail_.rank();
   mine.size = mail_.size();
   mine.root = job.call.root;
-  mine.message = task.message;
+  mine.message = message;
   mine.algorithm = options_.algorithm;
   mine.operation = job.call.operation;
   mine.dtype = task.bucket.dtype;
   mine.refused = refusal ? 1 : 0;
+  // In a ring the headers of the finish are what keeps a rank that has everything from finishing
+  // alone when another dies.
+  mine.last = adds && task.finishes && options_.algorithm == Algorithm::kSharded ? 1 : 0;
   collective::write_text(mine.kind, steps_->kind());
   collective::write_text(mine.rule, job.call.rule_text);
   collective::write_text(mine.reason, reason);
@@ -180,13 +232,17 @@ void Worker::agree(const Task& task, std::uint64_t previous) {
 
   const collective::Agreement agreement = collective::agree(mail_, headers_, refusal);
   step_ = agreement.next_step;
-  if (agreement.error) return fail(job, agreement.error);
-  if (job.exchange) return;
+  if (agreement.error) {
+    fail(job, agreement.error);
+    return false;
+  }
+  if (job.exchange) return agreement.last;
   plan.step = job.step;
   const collective::Tools tools{mail_, *steps_, job.phases};
   job.exchange = options_.algorithm == Algorithm::kRing
                      ? collective::make_ring(tools, job.call, plan)
                      : collective::make_sharded(tools, job.call, plan);
+  return agreement.last;
 }
 
 /// Once the caller learns of it, nothing reads its vectors any more.
@@ -197,10 +253,15 @@ void Worker::fail(Job& job, std::exception_ptr error) noexcept {
 
 /// No message of this group can be relied on any more. Buffers go after the transport has let go.
 void Worker::die(Job& job, std::exception_ptr error) noexcept {
+  die(error);
+  fail(job, std::move(error));
+}
+
+void Worker::die(std::exception_ptr error) noexcept {
+  flights_.fail_all(error);
   transport_->abort();
   mail_.clear();
-  dead_ = error;
-  fail(job, std::move(error));
+  dead_ = std::move(error);
 }
 
 std::exception_ptr Worker::given_up() {
@@ -209,7 +270,7 @@ std::exception_ptr Worker::given_up() {
   return std::make_exception_ptr(TransportError("gave up: " + abort_reason_));
 }
 
-std::exception_ptr Worker::judge(const Job& job, const PeerError& error) {
+std::exception_ptr Worker::judge(const std::string& context, const PeerError& error) {
   if (const std::exception_ptr reason = given_up()) return reason;
   using Kind = collective::Sighting::Kind;
   collective::Sighting seen{error.timed_out() ? Kind::kTimedOut : Kind::kGone, error.peer(), {}};
@@ -217,8 +278,7 @@ std::exception_ptr Worker::judge(const Job& job, const PeerError& error) {
     seen.kind = Kind::kLied;
     seen.detail = error.what();
   }
-  return std::make_exception_ptr(
-      collective::judge(*transport_, seen, options_.timeout, context(job)));
+  return std::make_exception_ptr(collective::judge(*transport_, seen, options_.timeout, context));
 }
 
 std::string Worker::context(const Job& job) const {
@@ -228,7 +288,6 @@ std::string Worker::context(const Job& job) const {
 
 Report Worker::report_of(const Job& job) const {
   Report report;
-  job.exchange->describe(report);
   report.algorithm = to_text(options_.algorithm);
   report.step = job.step;
   report.bytes_sent = traffic_.sent - job.bytes_sent_before;

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <byzccl/communicator.hpp>
 #include <condition_variable>
 #include <deque>
@@ -16,6 +17,7 @@
 
 #include "csrc/collective/header.hpp"
 #include "csrc/collective/mail.hpp"
+#include "csrc/communicator_flight.hpp"
 #include "csrc/communicator_job.hpp"
 
 namespace byzccl {
@@ -30,6 +32,10 @@ class Worker {
   const Transport& transport() const { return *transport_; }
   const CommunicatorOptions& options() const { return options_; }
   const collective::Traffic& traffic() const { return traffic_; }
+  Steps& steps() const { return *steps_; }
+  /// The stream that the caller's calls from now on are ordered with.
+  CUstream_st* stream() const { return stream_; }
+  void use_stream(CUstream_st* stream) { stream_ = stream; }
 
   /// One exchange is open at a time. @throws InvalidArgument
   void open();
@@ -49,17 +55,21 @@ class Worker {
   void settle(Job& job) noexcept;
   void carry_out(const Task& task);
   Digest digest_previous(const Task& task);
-  void agree(const Task& task, std::uint64_t previous);
+  bool agree(const Task& task, collective::Message message, std::uint64_t previous);
+  void finish(Job& job);
+  void watch() noexcept;
   void fail(Job& job, std::exception_ptr error) noexcept;
   void die(Job& job, std::exception_ptr error) noexcept;
-  std::exception_ptr judge(const Job& job, const PeerError& error);
+  void die(std::exception_ptr error) noexcept;
+  std::exception_ptr judge(const std::string& context, const PeerError& error);
   std::exception_ptr given_up();
   std::string context(const Job& job) const;
   Report report_of(const Job& job) const;
 
   const std::shared_ptr<Transport> transport_;
   const CommunicatorOptions options_;
-  const std::unique_ptr<Steps> steps_;
+  const std::shared_ptr<Steps> steps_;
+  std::atomic<CUstream_st*> stream_{nullptr};
   collective::Traffic traffic_;
   collective::Mail mail_;
 
@@ -67,6 +77,7 @@ class Worker {
   std::vector<collective::Header> headers_;
   std::int64_t step_ = 0;
   std::exception_ptr dead_;  // after it nothing can be exchanged any more
+  Flights flights_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -13,6 +13,8 @@
 #include <span>
 #include <string_view>
 
+struct CUstream_st;
+
 namespace byzccl {
 
 /// The same range of columns of n vectors: x[i] points to the first of them in vector i.
@@ -29,6 +31,17 @@ struct Digest {
   bool finite = true;       ///< every element is
 };
 
+/// A point in the work of a device.
+class Mark {
+ public:
+  virtual ~Mark() = default;
+  virtual bool reached() const = 0;
+  /// Returns once it is reached. @throws CudaError if it never will be
+  virtual void wait() const = 0;
+};
+
+/// On the host a call has done its work when it returns, and there are no marks. On a device it
+/// enqueues it: the second part says how that is ordered with the caller's work and with messages.
 class Steps {
  public:
   virtual ~Steps() = default;
@@ -42,7 +55,8 @@ class Steps {
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
   /// memory = 0
   virtual void clear(void* memory, std::size_t bytes) = 0;
-  /// From the device to the host; waits until it is there, and so for all work before it.
+  /// From the device to the host; waits until it is there, and so for all work before it. Any
+  /// thread.
   virtual void read(void* to, const void* from, std::size_t bytes) = 0;
 
   /// The digest of x [columns].
@@ -80,6 +94,22 @@ class Steps {
   /// overlaps none.
   virtual void combine(const Plan& plan, const rules::Decision& decision, const Rows& rows,
                        void* out) = 0;
+
+  /// The calling thread enqueues steps from now on.
+  virtual void use_device() {}
+  /// Calls return before their work is done.
+  virtual bool enqueues() const { return false; }
+  /// Memory that messages may be received into at once, whatever the steps are at. It goes after
+  /// the steps that are enqueued when its last owner goes.
+  virtual std::shared_ptr<void> allocate_landing(std::size_t bytes) { return allocate(bytes); }
+  /// The steps that are enqueued by now; null: they are done.
+  virtual std::shared_ptr<const Mark> mark() { return nullptr; }
+  /// The same of the caller's work on `stream`. Any thread.
+  virtual std::shared_ptr<const Mark> mark_caller(CUstream_st* /*stream*/) { return nullptr; }
+  /// Steps and messages from now on come after `mark`, one of mark_caller().
+  virtual void await(const Mark& /*mark*/) {}
+  /// The caller's work on `stream` from now on comes after `mark`, one of mark(). Any thread.
+  virtual void hold_caller(const Mark& /*mark*/, CUstream_st* /*stream*/) {}
 };
 
 /// The steps on host memory.

@@ -116,6 +116,7 @@ Agreement agree(Mail& mail, std::vector<Header>& headers, std::exception_ptr ref
   std::int64_t step = 0;
   bool any_refused = false;
   bool all_refused = true;
+  bool all_last = true;
   std::string refusals;
   for (int r = 0; r < n; ++r) {
     const Header& header = headers[r];
@@ -125,9 +126,11 @@ Agreement agree(Mail& mail, std::vector<Header>& headers, std::exception_ptr ref
     step = std::max(step, header.step);
     any_refused = any_refused || header.refused != 0;
     all_refused = all_refused && header.refused != 0;
+    all_last = all_last && header.last != 0;
     if (header.refused != 0) refusals += concat("rank ", r, " refused: ", header.reason, "\n");
   }
-  Agreement agreement{.next_step = std::min(step + 1, kMaxStep), .error = nullptr};
+  Agreement agreement{
+      .next_step = std::min(step + 1, kMaxStep), .error = nullptr, .last = all_last};
   std::string differences = find_differences(headers);
   if (differences.empty() && all_refused) {
     agreement.error = std::move(refusal);

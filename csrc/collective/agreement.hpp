@@ -15,6 +15,7 @@ namespace byzccl::collective {
 struct Agreement {
   std::int64_t next_step = 0;  ///< of the exchange after this one, the same on every rank
   std::exception_ptr error;    ///< null if all ranks are about to do the same
+  bool last = false;           ///< on every rank the finish follows this add at once
 };
 
 /// Sends `headers[rank]` to every peer and reads theirs into the rest.

@@ -2,11 +2,7 @@
 #include "csrc/collective/exchange.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
-
-#include "csrc/collective/faults.hpp"
-#include "csrc/report.hpp"
 
 namespace byzccl::collective {
 namespace {
@@ -23,7 +19,6 @@ Exchange::Exchange(const Tools& tools, const Call& call, const Plan& plan)
     : tools_(tools), call_(call), plan_(plan) {
   decision_memory_ = allocate_zeroed(tools_.steps, rules::decision_bytes(plan_));
   decision_ = rules::decision_at(plan_, decision_memory_.get());
-  nan_columns_.resize(static_cast<std::size_t>(plan_.ranks));
   measures_norms_ = plan_.needs_norms;
   if (keeps_vectors()) {
     total_ = allocate_zeroed(tools_.steps, sums_bytes());
@@ -124,6 +119,10 @@ void Exchange::await_result(Held& held) {
 /// One after the other, beside the worker, so that the next add's messages travel meanwhile. One
 /// thread takes what is there and ends: a slow measurement must not pile up threads.
 void Exchange::measure_later(Held& held) {
+  if (tools_.steps.enqueues()) {
+    const Timed timed(tools_.phases.distances, held.index);
+    return measure(held);
+  }
   {
     const std::lock_guard lock(mutex_);
     unmeasured_.push_back(&held);
@@ -163,7 +162,7 @@ void Exchange::finish() {
     for (Held& held : held_) await_result(held);
     tools_.mail.clear();
   }
-  if (plan_.combiner == Combiner::kColumns && !sees_all_columns()) add_nan_columns();
+  if (plan_.combiner == Combiner::kColumns && !sees_all_columns()) gather_nan_columns();
 }
 
 /// A sum of distances reaches as far as the narrowest dtype among the adds.
@@ -200,33 +199,27 @@ void Exchange::combine(const Held& held, Range range, void* out) {
 }
 
 /// The report counts the columns of all ranks.
-void Exchange::add_nan_columns() {
+void Exchange::gather_nan_columns() {
   const Timed timed(tools_.phases.gather);
   Mail& mail = tools_.mail;
-  nan_columns_[mail.rank()] = decision_.outcome->nan_columns;
+  constexpr std::size_t kBytes = sizeof(std::int64_t);
+  nan_columns_ = tools_.steps.allocate(static_cast<std::size_t>(mail.size()) * kBytes);
+  std::int64_t* const counts = static_cast<std::int64_t*>(nan_columns_.get());
+  tools_.steps.copy(counts + mail.rank(), &decision_.outcome->nan_columns, kBytes);
   std::vector<Outgoing> out;
   std::vector<Incoming> in;
   for (int offset = 1; offset < mail.size(); ++offset) {
     const int from = mail.peer(-offset);
-    in.push_back({from, &nan_columns_[from], sizeof(std::int64_t)});
-    out.push_back({mail.peer(offset), &nan_columns_[mail.rank()], sizeof(std::int64_t)});
+    in.push_back({from, counts + from, kBytes});
+    out.push_back({mail.peer(offset), counts + mail.rank(), kBytes});
   }
+  mail.transport().await_steps();
   mail.exchange(out, in);
-  const std::int64_t most = columns();
-  std::int64_t sum = 0;
-  for (int r = 0; r < mail.size(); ++r) {
-    if (nan_columns_[r] < 0 || nan_columns_[r] > most - sum) {
-      throw ProtocolError(r, "it counts more NaN columns than there are columns");
-    }
-    sum += nan_columns_[r];
-  }
-  decision_.outcome->nan_columns = sum;
+  if (!tools_.steps.enqueues()) findings().count_nan_columns(tools_.steps);
 }
 
-void Exchange::describe(Report& report) const {
-  byzccl::describe(call_.rule, plan_, static_cast<const double*>(distances_.get()), decision_,
-                   report);
-  report.d = columns();
+Findings Exchange::findings() const {
+  return {call_.rule, plan_, columns(), decision_memory_, distances_, nan_columns_};
 }
 
 }  // namespace byzccl::collective

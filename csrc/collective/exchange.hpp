@@ -4,7 +4,6 @@
 
 #pragma once
 
-#include <byzccl/report.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "csrc/collective/call.hpp"
+#include "csrc/collective/findings.hpp"
 #include "csrc/collective/mail.hpp"
 #include "csrc/collective/phases.hpp"
 #include "csrc/steps.hpp"
@@ -29,7 +29,8 @@ struct Tools {
 
 /// All ranks have agreed on each add() and on finish() before it is called. A rule with norms or
 /// distances keeps the vectors until finish(), decides over all adds, and then writes the results;
-/// any other rule combines each add at once, and writes its result before add() returns.
+/// any other rule combines each add at once, and writes its result before add() returns. Where
+/// steps enqueue, so do these: nothing here waits for a device or reads what it decided.
 ///
 /// After a PeerError the object must stay until the transport has been aborted: messages may still
 /// be landing in its buffers.
@@ -44,9 +45,8 @@ class Exchange {
   /// Of some add the previous output is not finite: all of it stands for zeros. Before finish().
   void forget_previous() { forgets_previous_ = true; }
   void finish();
-  /// Fills what the decision knows. After finish().
-  void describe(Report& report) const;
-  std::int64_t columns() const;
+  /// After finish().
+  Findings findings() const;
 
  protected:
   /// One add and what this rank holds of it.
@@ -54,10 +54,11 @@ class Exchange {
     int index = 0;  ///< adds before this one
     Bucket bucket;
     rules::Grid grid;
-    std::shared_ptr<void> memory;    ///< of the vectors that came from peers
-    std::vector<const void*> rows;   ///< [n] each vector at column `range.begin`; own: in place
-    Range range;                     ///< columns that this rank holds of every vector
-    std::shared_ptr<void> sums;      ///< [sums] float64 of the own shard; sharded only
+    std::shared_ptr<void> memory;   ///< of the vectors that came from peers
+    std::vector<const void*> rows;  ///< [n] each vector at column `range.begin`; own: in place
+    Range range;                    ///< columns that this rank holds of every vector
+    std::shared_ptr<void> sums;     ///< float64 of the own shard [sums], or [ranks, sums] in a ring
+    int summed = 0;                 ///< shards that are in these
     std::shared_ptr<void> combined;  ///< the own shard's result where it has no place in `out`
     std::size_t posted = 0;          ///< the mail's mark behind the messages of deliver()
 
@@ -75,7 +76,7 @@ class Exchange {
   /// Exchanges the vectors: fills memory, rows and range.
   virtual void collect(Held& held) = 0;
   /// Adds up the norms or distances over the columns that this rank holds. The first pass runs
-  /// beside later adds.
+  /// beside later adds. What sum_shard() gave during collect() need not be summed again.
   virtual void measure(Held& held) = 0;
   /// Completes total() over all adds, in shard order and then in the order of the adds.
   virtual void add_up(std::deque<Held>& all) = 0;
@@ -95,14 +96,15 @@ class Exchange {
   /// sums [sums_count()] over `columns` columns from `column` of held.range on.
   void sum_shard(const Held& held, std::int64_t column, std::int64_t columns, double* sums);
   double* total() const { return static_cast<double*>(total_.get()); }
+  /// The vectors are kept until finish(): norms or distances decide.
+  bool keeps_vectors() const { return plan_.needs_norms || plan_.needs_distances; }
 
   const Tools tools_;
   const Call& call_;
   Plan plan_;
 
  private:
-  /// The vectors are kept until finish(): norms or distances decide.
-  bool keeps_vectors() const { return plan_.needs_norms || plan_.needs_distances; }
+  std::int64_t columns() const;
   void await_result(Held& held);
   void measure_later(Held& held);
   void measure_all();
@@ -112,7 +114,7 @@ class Exchange {
   void measure_again();
   void narrow();
   void decide();
-  void add_nan_columns();
+  void gather_nan_columns();
 
   std::deque<Held> held_;
   bool measures_norms_ = false;  // what the pass adds up
@@ -122,7 +124,7 @@ class Exchange {
   std::shared_ptr<void> distances_;  // D [lines, n]
   std::shared_ptr<void> decision_memory_;
   rules::Decision decision_;
-  std::vector<std::int64_t> nan_columns_;  // [n] by the rank that combined them
+  std::shared_ptr<void> nan_columns_;  // as Findings
   std::mutex mutex_;
   std::deque<Held*> unmeasured_;
   bool measuring_ = false;      // a thread is at it; stays so if it failed

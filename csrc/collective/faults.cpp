@@ -50,8 +50,9 @@ TransportError error_of(const Verdict& verdict) {
   return TransportError(verdict.message, verdict.suspects);
 }
 
-Verdict verdict_on(const Sightings& sightings, milliseconds timeout, const std::string& context) {
-  const std::vector<int> suspects = suspects_of(sightings);
+Verdict verdict_on(const Sightings& sightings, int n, milliseconds timeout,
+                   const std::string& context) {
+  const std::vector<int> suspects = suspects_of(sightings, n);
   return {suspects, concat(explain_suspects(suspects, sightings, timeout), " (", context, ")")};
 }
 
@@ -67,10 +68,10 @@ Verdict agree_on_verdict(Transport& transport, Sightings sightings, milliseconds
       break;
     }
     read_others(board, n, sightings);
-    if (all_explained(sightings, suspects_of(sightings), n) || Clock::now() >= end) break;
+    if (all_explained(sightings, suspects_of(sightings, n), n) || Clock::now() >= end) break;
     std::this_thread::sleep_for(kBoardPause);
   }
-  const Verdict own = verdict_on(sightings, timeout, context);
+  const Verdict own = verdict_on(sightings, n, timeout, context);
   return parse_verdict(board.put_first(kVerdictKey, to_text(own)), n).value_or(own);
 }
 
@@ -82,7 +83,17 @@ TransportError judge(Transport& transport, const Sighting& seen, milliseconds ti
   try {
     return error_of(agree_on_verdict(transport, own, timeout, context));
   } catch (const std::exception&) {  // the board is out of reach
-    return error_of(verdict_on(own, timeout, context));
+    return error_of(verdict_on(own, transport.size(), timeout, context));
+  }
+}
+
+bool somebody_failed(Transport& transport) noexcept {
+  try {
+    Sightings sightings;
+    read_others(transport.board(), transport.size(), sightings);
+    return !sightings.empty();
+  } catch (...) {  // who is near enough to it will say so
+    return false;
   }
 }
 

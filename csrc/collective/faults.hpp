@@ -24,6 +24,9 @@ class ProtocolError : public PeerError {
 TransportError judge(Transport& transport, const Sighting& seen, std::chrono::milliseconds timeout,
                      const std::string& context);
 
+/// Whether some rank has left a word on the board that it fails.
+bool somebody_failed(Transport& transport) noexcept;
+
 /// Leaves a word for the others before this rank stops.
 void announce(Transport& transport, const std::string& reason) noexcept;
 

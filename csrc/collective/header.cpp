@@ -23,7 +23,7 @@ std::string find_fault(const Header& header, int peer) {
   if (header.rank != peer) return concat("a header that claims to be from rank ", header.rank);
   if (header.message > Message::kFinish || header.algorithm > Algorithm::kRing ||
       header.operation > Operation::kReduceScatter || header.dtype > DType::kFloat64 ||
-      header.refused > 1) {
+      header.refused > 1 || header.last > 1) {
     return "a header with an unknown value";
   }
   if (header.step < 0 || header.step > kMaxStep || header.index < 0) {

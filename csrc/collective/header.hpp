@@ -16,7 +16,7 @@ namespace byzccl::collective {
 enum class Message : std::uint8_t { kAdd, kFinish };
 
 inline constexpr std::uint32_t kMagic = 0x4c43425au;  // "ZBCL" in memory
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 
 /// Steps stay far from where adding one would overflow.
 inline constexpr std::int64_t kMaxStep = std::int64_t{1} << 53;
@@ -38,7 +38,9 @@ struct Header {
   Operation operation = Operation::kAllReduce;
   DType dtype = DType::kFloat32;
   std::uint8_t refused = 0;  ///< 1: the sender cannot take part; `reason` says why
-  std::uint8_t zero[7] = {};
+  std::uint8_t last =
+      0;  ///< of an add: 1: the finish follows at once, without a header if all say so
+  std::uint8_t zero[6] = {};
   char kind[32] = {};     ///< Steps::kind
   char rule[192] = {};    ///< canonical text
   char reason[216] = {};  ///< cut where it is longer

@@ -3,16 +3,21 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace byzccl::collective {
 
 std::size_t Mail::post_send(int peer, const void* data, std::size_t bytes) {
-  posted_.push_back({transport_.send(peer, data, bytes), bytes, &traffic_.sent});
-  return posted_.size() - 1;
+  return keep(transport_.send(peer, data, bytes), bytes, traffic_.sent);
 }
 
 std::size_t Mail::post_recv(int peer, void* data, std::size_t bytes) {
-  posted_.push_back({transport_.recv(peer, data, bytes), bytes, &traffic_.received});
+  return keep(transport_.recv(peer, data, bytes), bytes, traffic_.received);
+}
+
+std::size_t Mail::keep(std::unique_ptr<Work> work, std::size_t bytes,
+                       std::atomic<std::int64_t>& as) {
+  posted_.push_back({std::move(work), bytes, &as});
   return posted_.size() - 1;
 }
 
@@ -23,8 +28,9 @@ void Mail::wait(std::size_t index, Deadline deadline) {
   posted.work.reset();
 }
 
-void Mail::post_cut(std::span<const Outgoing> out, std::span<const Incoming> in,
+void Mail::post_cut(Transport& over, std::span<const Outgoing> out, std::span<const Incoming> in,
                     std::size_t limit) {
+  over.start_batch();
   // A round posts the next message of every parcel. Receives go first, so that data can land where
   // it belongs without a copy in between.
   bool more = true;
@@ -33,20 +39,23 @@ void Mail::post_cut(std::span<const Outgoing> out, std::span<const Incoming> in,
     for (const Incoming& parcel : in) {
       if (offset >= parcel.bytes) continue;
       more = true;
-      post_recv(parcel.peer, static_cast<std::byte*>(parcel.data) + offset,
-                std::min(limit, parcel.bytes - offset));
+      const std::size_t bytes = std::min(limit, parcel.bytes - offset);
+      keep(over.recv(parcel.peer, static_cast<std::byte*>(parcel.data) + offset, bytes), bytes,
+           traffic_.received);
     }
     for (const Outgoing& parcel : out) {
       if (offset >= parcel.bytes) continue;
       more = true;
-      post_send(parcel.peer, static_cast<const std::byte*>(parcel.data) + offset,
-                std::min(limit, parcel.bytes - offset));
+      const std::size_t bytes = std::min(limit, parcel.bytes - offset);
+      keep(over.send(parcel.peer, static_cast<const std::byte*>(parcel.data) + offset, bytes),
+           bytes, traffic_.sent);
     }
   }
+  over.end_batch();
 }
 
 std::size_t Mail::post(std::span<const Outgoing> out, std::span<const Incoming> in) {
-  post_cut(out, in, options_.chunk_bytes);
+  post_cut(transport_, out, in, options_.chunk_bytes);
   return posted_.size();
 }
 
@@ -60,7 +69,7 @@ void Mail::exchange(std::span<const Outgoing> out, std::span<const Incoming> in)
 }
 
 void Mail::exchange_uncut(std::span<const Outgoing> out, std::span<const Incoming> in) {
-  post_cut(out, in, std::numeric_limits<std::ptrdiff_t>::max());
+  post_cut(transport_.control(), out, in, std::numeric_limits<std::ptrdiff_t>::max());
   const Deadline deadline = Clock::now() + options_.timeout;
   for (std::size_t i = 0; i < posted_.size(); ++i) wait(i, deadline);
   clear();

@@ -56,8 +56,8 @@ class Mail {
   std::size_t post(std::span<const Outgoing> out, std::span<const Incoming> in);
   /// Waits for all that was posted before the mark. @throws PeerError
   void wait_through(std::size_t mark);
-  /// The same for short parcels before anything is agreed on: none is cut, and the timeout is for
-  /// all together.
+  /// The same from host to host, for short parcels before anything is agreed on: none is cut, and
+  /// the timeout is for all together.
   void exchange_uncut(std::span<const Outgoing> out, std::span<const Incoming> in);
 
   /// One message each. They count as moved once they are waited for.
@@ -77,7 +77,9 @@ class Mail {
   };
 
   void wait(std::size_t posted, Deadline deadline);
-  void post_cut(std::span<const Outgoing> out, std::span<const Incoming> in, std::size_t limit);
+  void post_cut(Transport& over, std::span<const Outgoing> out, std::span<const Incoming> in,
+                std::size_t limit);
+  std::size_t keep(std::unique_ptr<Work> work, std::size_t bytes, std::atomic<std::int64_t>& as);
 
   Transport& transport_;
   const CommunicatorOptions& options_;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Every rank sees every vector: each forwards to its right what came from its left, for n - 1
 // steps, and then decides and combines by itself. Each rank sends (n-1) d, and there is no
-// aggregator to lie.
+// aggregator to lie. Vectors go round slab by slab: on a device, the distances of one slab are
+// added up while the next one travels.
 
 #include <algorithm>
 #include <utility>
 
 #include "csrc/collective/exchange.hpp"
+#include "csrc/collective/slab.hpp"
 
 namespace byzccl::collective {
 namespace {
@@ -19,61 +21,81 @@ class Ring final : public Exchange {
   ~Ring() override { join(); }
 
  private:
-  // In step s (1 .. n-1) the vector of rank r - s arrives from the left, in messages, and each
-  // message is passed on as soon as it is there. All receives are posted at once, so the next one
-  // is landing while this one is passed on; the vector of step n - 1 ends here.
   void collect(Held& held) override {
     Mail& mail = tools_.mail;
     const int n = mail.size();
     held.range = {0, held.grid.d};
     const std::size_t bytes = held.bytes(held.grid.d);
     const std::size_t stride = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    held.memory = tools_.steps.allocate(stride * static_cast<std::size_t>(n - 1));
+    held.memory = tools_.steps.allocate_landing(stride * static_cast<std::size_t>(n - 1));
     held.rows.resize(static_cast<std::size_t>(n));
     held.rows[mail.rank()] = held.bucket.x;
-    if (n == 1) return;
+    std::byte* slot = static_cast<std::byte*>(held.memory.get());
+    for (int step = 1; step < n; ++step, slot += stride) held.rows[mail.peer(-step)] = slot;
 
-    struct Arrival {
-      std::size_t posted;
-      std::byte* data;
-      std::size_t bytes;
-      bool goes_on;
-    };
-    std::vector<Arrival> arrivals;
-    std::vector<std::size_t> sent;
+    for (int shard = 0; shard < n;) {
+      const int end = slab_end(held.grid, held.bucket.dtype, shard);
+      pass_round(held, {held.grid.first_column(shard), held.grid.first_column(end)});
+      if (tools_.steps.enqueues() && keeps_vectors()) sum_shards(held, end);
+      shard = end;
+    }
+  }
+
+  // In step s (1 .. n-1) the columns of rank r - s arrive from the left, in messages, while those
+  // of rank r - s + 1 go to the right: each message is passed on in the step after it came.
+  void pass_round(Held& held, Range columns) {
+    Mail& mail = tools_.mail;
     const int left = mail.peer(-1);
     const int right = mail.peer(1);
+    const std::size_t bytes = held.bytes(columns.size());
     const std::size_t chunk = mail.options().chunk_bytes;
-    std::byte* slot = static_cast<std::byte*>(held.memory.get());
-    for (int step = 1; step < n; ++step, slot += stride) {
-      held.rows[mail.peer(-step)] = slot;
+    std::vector<std::size_t> sent;
+    std::vector<std::size_t> arriving;  // of the step before
+    for (int step = 1; step < mail.size(); ++step) {
+      const std::byte* const out = row(held, mail.peer(1 - step), columns.begin);
+      std::byte* const in = row(held, mail.peer(-step), columns.begin);
+      std::vector<std::size_t> next;
       for (std::size_t at = 0; at < bytes; at += chunk) {
         const std::size_t size = std::min(chunk, bytes - at);
-        arrivals.push_back({mail.post_recv(left, slot + at, size), slot + at, size, step < n - 1});
+        if (step > 1) mail.wait(arriving[next.size()]);
+        mail.transport().start_batch();
+        next.push_back(mail.post_recv(left, in + at, size));
+        sent.push_back(mail.post_send(right, out + at, size));
+        mail.transport().end_batch();
       }
+      arriving = std::move(next);
     }
-    for (std::size_t at = 0; at < bytes; at += chunk) {
-      sent.push_back(mail.post_send(right, held.own(0) + at, std::min(chunk, bytes - at)));
-    }
-    for (const Arrival& arrival : arrivals) {
-      mail.wait(arrival.posted);
-      if (arrival.goes_on) sent.push_back(mail.post_send(right, arrival.data, arrival.bytes));
-    }
+    for (const std::size_t posted : arriving) mail.wait(posted);
     for (const std::size_t posted : sent) mail.wait(posted);
     mail.clear();
   }
 
-  // Shard by shard, as the owners do in `sharded`: the same sums in the same order.
-  void measure(Held& held) override {
+  static std::byte* row(const Held& held, int rank, std::int64_t column) {
+    // Of the rows only those in held.memory are written.
+    return const_cast<std::byte*>(static_cast<const std::byte*>(held.rows[rank])) +
+           held.bytes(column);
+  }
+
+  /// held.sums [ranks, sums] of the shards up to `end`, from where it was left on.
+  void sum_shards(Held& held, int end) {
     const std::size_t sums = sums_count();
-    const std::shared_ptr<void> memory =
-        tools_.steps.allocate(static_cast<std::size_t>(plan_.ranks) * sums_bytes());
-    double* const shards = static_cast<double*>(memory.get());
-    for (int k = 0; k < plan_.ranks; ++k) {
+    if (!held.sums) {
+      held.sums = tools_.steps.allocate(static_cast<std::size_t>(plan_.ranks) * sums_bytes());
+    }
+    double* const shards = static_cast<double*>(held.sums.get());
+    for (int& k = held.summed; k < end; ++k) {
       const Range range = shard(held.grid, k);
       sum_shard(held, range.begin, range.size(), shards + static_cast<std::size_t>(k) * sums);
     }
-    tools_.steps.add_shards(shards, plan_.ranks, sums, total());
+  }
+
+  // Shard by shard, as the owners do in `sharded`: the same sums in the same order.
+  void measure(Held& held) override {
+    sum_shards(held, plan_.ranks);
+    tools_.steps.add_shards(static_cast<const double*>(held.sums.get()), plan_.ranks, sums_count(),
+                            total());
+    held.sums.reset();
+    held.summed = 0;
   }
 
   // The adds were measured one after the other, and each went into the total at once.

@@ -31,7 +31,7 @@ class Sharded final : public Exchange {
     held.range = shard_of(held, mail.rank());
     const std::size_t bytes = held.bytes(held.range.size());
     const std::size_t stride = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    held.memory = tools_.steps.allocate(stride * static_cast<std::size_t>(mail.size() - 1));
+    held.memory = tools_.steps.allocate_landing(stride * static_cast<std::size_t>(mail.size() - 1));
     held.rows.resize(static_cast<std::size_t>(mail.size()));
     held.rows[mail.rank()] = held.own(held.range.begin);
     std::vector<Outgoing> out;
@@ -91,6 +91,7 @@ class Sharded final : public Exchange {
         out.push_back({mail.peer(offset), own, sums_bytes()});
       }
     }
+    mail.transport().await_steps();
     mail.exchange(out, in);
   }
 
@@ -128,6 +129,7 @@ class Sharded final : public Exchange {
       const Range part = intersect(held.range, wanted_by(peer, held));
       if (part.size() > 0) out.push_back({peer, at(part), held.bytes(part.size())});
     }
+    mail.transport().await_steps();
     held.posted = mail.post(out, in);
   }
 

@@ -31,14 +31,21 @@ std::string in_words(milliseconds time) {
   return concat(time.count(), " ms");
 }
 
+/// How a rank that is not known is written.
+constexpr char kAnyRank = '*';
+
+std::string peer_text(int peer) {
+  return peer == Sighting::kAny ? std::string(1, kAnyRank) : std::to_string(peer);
+}
+
 /// Of what the board holds no more is read than this.
 constexpr std::size_t kMaxText = 4096;
 
 }  // namespace
 
 std::string to_text(const Sighting& sighting) {
-  return concat(kKindLetters[static_cast<std::size_t>(sighting.kind)], sighting.peer, " ",
-                sighting.detail)
+  return concat(kKindLetters[static_cast<std::size_t>(sighting.kind)], peer_text(sighting.peer),
+                " ", sighting.detail)
       .substr(0, kMaxText);
 }
 
@@ -48,7 +55,13 @@ std::optional<Sighting> parse_sighting(const std::string& text, int n) {
   const std::size_t kind = kKindLetters.find(rest.front());
   if (kind == std::string_view::npos) return std::nullopt;
   rest.remove_prefix(1);
-  const std::optional<int> peer = take_rank(rest, n);
+  std::optional<int> peer;
+  if (rest.starts_with(kAnyRank)) {
+    peer = Sighting::kAny;
+    rest.remove_prefix(1);
+  } else {
+    peer = take_rank(rest, n);
+  }
   if (!peer || !rest.starts_with(' ')) return std::nullopt;
   return Sighting{static_cast<Kind>(kind), *peer, std::string(rest.substr(1))};
 }
@@ -73,7 +86,7 @@ std::optional<Verdict> parse_verdict(const std::string& text, int n) {
   return verdict;
 }
 
-std::vector<int> suspects_of(const Sightings& sightings) {
+std::vector<int> suspects_of(const Sightings& sightings, int n) {
   std::set<int> suspects;
   for (const auto& [rank, sighting] : sightings) {
     if (sighting.kind == Kind::kLied) suspects.insert(sighting.peer);
@@ -81,12 +94,15 @@ std::vector<int> suspects_of(const Sightings& sightings) {
   }
   if (suspects.empty()) {
     for (const auto& [rank, sighting] : sightings) {
-      if (!sightings.contains(sighting.peer)) suspects.insert(sighting.peer);
+      for (int peer = 0; peer < n; ++peer) {
+        const bool waited_for = sighting.peer == peer || sighting.peer == Sighting::kAny;
+        if (waited_for && !sightings.contains(peer)) suspects.insert(peer);
+      }
     }
   }
   if (suspects.empty()) {
     for (const auto& [rank, sighting] : sightings) {
-      if (sighting.kind != Kind::kTimedOut) continue;
+      if (sighting.kind != Kind::kTimedOut || sighting.peer == Sighting::kAny) continue;
       const auto its = sightings.find(sighting.peer);
       if (its->second.kind != Kind::kTimedOut) suspects.insert(sighting.peer);
     }
@@ -101,7 +117,7 @@ std::string explain_suspects(const std::vector<int>& suspects, const Sightings& 
     const auto tells = [&](Kind kind) {
       return std::find_if(sightings.begin(), sightings.end(), [&](const auto& entry) {
         const int accused = kind == Kind::kGaveUp ? entry.first : entry.second.peer;
-        return entry.second.kind == kind && accused == suspect;
+        return entry.second.kind == kind && (accused == suspect || accused == Sighting::kAny);
       });
     };
     text += concat(text.empty() ? "" : "; ", "rank ", suspect);
@@ -117,7 +133,9 @@ std::string explain_suspects(const std::vector<int>& suspects, const Sightings& 
   }
   if (!text.empty()) return text;
   for (const auto& [rank, sighting] : sightings) {
-    text += concat(text.empty() ? "" : "; ", "rank ", rank, " lost rank ", sighting.peer);
+    const bool known = sighting.peer != Sighting::kAny;
+    text += concat(text.empty() ? "" : "; ", "rank ", rank, " lost ",
+                   known ? concat("rank ", sighting.peer) : "some rank");
   }
   return text;
 }

@@ -20,6 +20,8 @@ struct Sighting {
     kLied,      ///< `peer` broke the protocol: `detail`
     kGaveUp,    ///< the rank itself stopped: `detail`
   };
+  static constexpr int kAny = -1;  ///< as a peer: some rank, it is not known which
+
   Kind kind = Kind::kGone;
   int peer = 0;
   std::string detail;
@@ -32,13 +34,14 @@ std::optional<Sighting> parse_sighting(const std::string& text, int n);
 /// Sightings by the rank that wrote them.
 using Sightings = std::map<int, Sighting>;
 
-/// The ranks that the sightings lead to, ascending.
+/// The ranks among n that the sightings lead to, ascending.
 ///
 /// Who lied or gave up is named before all others. Otherwise a rank that wrote is alive, so it is
-/// only a victim; named are those that are waited for and have not written. If all of them have,
+/// only a victim; named are those that are waited for and have not written: whoever waits for some
+/// rank waits for each. If all of them have,
 /// named is who kept others waiting until they timed out without timing out itself: a rank that
 /// woke up late finds the connections closed. Empty if nobody can be named.
-std::vector<int> suspects_of(const Sightings& sightings);
+std::vector<int> suspects_of(const Sightings& sightings, int n);
 
 /// "rank 3 did not answer within 300 s", for every suspect.
 std::string explain_suspects(const std::vector<int>& suspects, const Sightings& sightings,

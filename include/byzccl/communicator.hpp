@@ -13,6 +13,8 @@
 #include <memory>
 #include <string_view>
 
+struct CUstream_st;  // cudaStream_t is a pointer to it
+
 namespace byzccl {
 
 enum class Algorithm : std::uint8_t {
@@ -33,14 +35,20 @@ struct CommunicatorOptions {
 };
 
 /// A reduction that may still be under way.
+///
+/// On a CUDA device wait() returns once all of it is enqueued, and the caller's stream comes after
+/// it: neither waits for the device. If it fails there, later calls throw, and so does wait()
+/// again.
 class Pending {
  public:
   class State;
   explicit Pending(std::shared_ptr<State> state);
   /// Returns when the result is there. @throws what the reduction threw, each time.
   void wait();
+  /// On a CUDA device: the same for `stream` instead of the one that the call was ordered with.
+  void wait(CUstream_st* stream);
   bool done() const;
-  /// What this reduction says about itself; waits first.
+  /// What this reduction says about itself; waits first, for the device too.
   Report report();
 
  private:
@@ -96,6 +104,10 @@ class Communicator {
 
   /// Opens an exchange. One at a time: the next begin() comes after finish().
   Exchange begin(const Rule& rule);
+
+  /// On a CUDA device: calls from now on take x in the order of `stream`, and results are there in
+  /// its order after wait(). At first it is the default stream.
+  void use_stream(CUstream_st* stream);
 
   /// Bytes of headers and payload that this rank has received and sent so far, over all exchanges.
   /// May be read at any time, also while an exchange is under way.

@@ -12,6 +12,8 @@
 
 namespace byzccl {
 
+class Steps;  // internal: what a collective computes, on the device that its vectors lie on
+
 using Clock = std::chrono::steady_clock;
 using Deadline = Clock::time_point;
 
@@ -19,6 +21,9 @@ using Deadline = Clock::time_point;
 /// have agreed, over the board, whom to name.
 class PeerError : public Error {
  public:
+  /// As a peer: it is not known who, because messages of several peers move together.
+  static constexpr int kAny = -1;
+
   PeerError(int peer, bool timed_out, const std::string& message)
       : Error(message), peer_(peer), timed_out_(timed_out) {}
   int peer() const noexcept { return peer_; }
@@ -33,8 +38,9 @@ class PeerError : public Error {
 class Work {
  public:
   virtual ~Work() = default;
-  /// Returns when the buffer may be used again. @throws PeerError when the peer is gone, the
-  /// transport was aborted, or `deadline` has passed.
+  /// Returns when the buffer may be used again: on a device, by the steps that are enqueued from
+  /// now on; then nothing waits here, and poll() tells what goes wrong. @throws PeerError when the
+  /// peer is gone, the transport was aborted, or `deadline` has passed.
   virtual void wait(Deadline deadline) = 0;
 };
 
@@ -54,6 +60,10 @@ class Board {
 /// Point-to-point messages among `size` ranks. Between two ranks messages arrive in the order of
 /// the sends, and the sizes of a send and its recv must agree: callers agree on them beforehand.
 /// Calls enqueue and return. One thread at a time, but abort() may come from any.
+///
+/// A transport is either of the host, which defines the first part alone, or moves what lies on a
+/// device; then `data` is device memory, and the second part says how its messages and the steps on
+/// that device are ordered.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -66,6 +76,21 @@ class Transport {
   /// Gives up: every pending and later Work fails, here and, once they notice, at the peers. Waits
   /// until no buffer is touched any more. Never throws; again is a no-op.
   virtual void abort() noexcept = 0;
+
+  /// The steps for the memory that messages lie in; null: the host's. They belong to one
+  /// communicator, and are made before its first message.
+  virtual std::unique_ptr<Steps> make_steps();
+  /// Messages between these two calls may start together, and none moves before the second. There
+  /// is no batch in a batch; a message outside is a batch of its own.
+  virtual void start_batch() {}
+  virtual void end_batch() {}
+  /// What is sent from now on was written, and what is received into was allocated, by steps that
+  /// are enqueued by now.
+  virtual void await_steps() {}
+  /// Where messages from host memory travel, which are waited for one by one.
+  virtual Transport& control() { return *this; }
+  /// @throws PeerError for what has gone wrong with messages that were waited for
+  virtual void poll() {}
 };
 
 }  // namespace byzccl

@@ -47,7 +47,7 @@ TEST_CASE("a rank that never calls is named by all") {
 }
 
 // Sends of one rank, n = 5, 5 tiles, chunks of a quarter tile. sharded: 4 headers, 16 payload, 4
-// headers, 4 sums, 16 result. ring: 4 headers, 20 own, 60 forwarded, 4 headers; whom the last of
+// sums, 16 result. ring: 4 headers, 20 own, 60 forwarded, 4 headers; whom the last of
 // those reach have all that they need, and finish.
 TEST_CASE("a rank that stops or dies anywhere is named by all") {
   const Algorithm algorithm = GENERATE(Algorithm::kSharded, Algorithm::kRing);

@@ -58,10 +58,11 @@ TEST_CASE("every field of a header is checked") {
       {"with an unknown value", [](Header& h) { h.operation = collective::Operation{3}; }},
       {"with an unknown value", [](Header& h) { h.dtype = DType{4}; }},
       {"with an unknown value", [](Header& h) { h.refused = 2; }},
+      {"with an unknown value", [](Header& h) { h.last = 2; }},
       {"with a step or an index out of range", [](Header& h) { h.step = -1; }},
       {"with a step or an index out of range", [](Header& h) { h.step = INT64_MAX; }},
       {"with a step or an index out of range", [](Header& h) { h.index = -1; }},
-      {"with bytes where none belong", [](Header& h) { h.zero[6] = 1; }},
+      {"with bytes where none belong", [](Header& h) { h.zero[5] = 1; }},
       {"with text that is not text", [](Header& h) { std::memset(h.rule, 'a', sizeof h.rule); }},
       {"with text that is not text", [](Header& h) { h.kind[0] = '\n'; }},
       {"with text that is not text",
@@ -140,13 +141,13 @@ TEST_CASE("another version of the protocol is a mismatch that says so") {
   const FaultPlan plan{.rewrite = [](int, int index, std::span<std::byte> message) {
     if (index >= kRanks - 1) return;
     std::fill(message.begin(), message.end(), std::byte{0xff});
-    const collective::Header header{.version = 2};
+    const collective::Header header{.version = collective::kVersion + 1};
     std::memcpy(message.data(), &header, 8);
   }};
   const auto fates = try_out({.plan_of = only_culprit(plan)});
   CHECK(fates[0].message ==
-        "another kind of error: ranks disagree on protocol version: 1 from ranks 0, 1, 2, 4; "
-        "2 from rank 3");
+        "another kind of error: ranks disagree on protocol version: 2 from ranks 0, 1, 2, 4; "
+        "3 from rank 3");
 }
 
 }  // namespace

@@ -23,44 +23,61 @@ TEST_CASE("a chain of ranks that wait for each other ends at the one that is sil
     const int last = rank;
     if (last == 2) break;
   }
-  CHECK(suspects_of(sightings) == Ranks{3});
+  CHECK(suspects_of(sightings, 6) == Ranks{3});
   CHECK(explain_suspects({3}, sightings, std::chrono::seconds(300)) ==
         "rank 3 did not answer within 300 s");
 }
 
 TEST_CASE("a rank that wrote is only a victim") {
   const Sightings sightings = {{0, {Kind::kGone, 1, ""}}, {1, {Kind::kGone, 2, ""}}};
-  CHECK(suspects_of(sightings) == Ranks{2});
+  CHECK(suspects_of(sightings, 6) == Ranks{2});
 }
 
 TEST_CASE("all that are silent are named") {
   const Sightings sightings = {{0, {Kind::kTimedOut, 1, ""}}, {2, {Kind::kGone, 3, ""}}};
-  CHECK(suspects_of(sightings) == Ranks{1, 3});
+  CHECK(suspects_of(sightings, 6) == Ranks{1, 3});
   CHECK(explain_suspects({1, 3}, sightings, std::chrono::milliseconds(250)) ==
         "rank 1 did not answer within 250 ms; rank 3 closed the connection");
 }
 
 TEST_CASE("who lied or gave up is named before who is silent") {
   Sightings sightings = {{0, {Kind::kTimedOut, 4, ""}}, {1, {Kind::kLied, 2, "noise"}}};
-  CHECK(suspects_of(sightings) == Ranks{2});
+  CHECK(suspects_of(sightings, 6) == Ranks{2});
   CHECK(explain_suspects({2}, sightings, std::chrono::seconds(1)) ==
         "rank 2 broke the protocol: noise");
   sightings = {{0, {Kind::kTimedOut, 4, ""}}, {3, {Kind::kGaveUp, 3, "done"}}};
-  CHECK(suspects_of(sightings) == Ranks{3});
+  CHECK(suspects_of(sightings, 6) == Ranks{3});
   CHECK(explain_suspects({3}, sightings, std::chrono::seconds(1)) == "rank 3 gave up: done");
 }
 
 TEST_CASE("a rank that wakes up late is named although it writes") {
   const Sightings sightings = {
       {0, {Kind::kTimedOut, 1, ""}}, {1, {Kind::kGone, 0, ""}}, {2, {Kind::kTimedOut, 1, ""}}};
-  CHECK(suspects_of(sightings) == Ranks{1});
+  CHECK(suspects_of(sightings, 6) == Ranks{1});
 }
 
 TEST_CASE("a lost link between two that live names nobody, and says so") {
   const Sightings sightings = {{0, {Kind::kGone, 1, ""}}, {1, {Kind::kGone, 0, ""}}};
-  CHECK(suspects_of(sightings).empty());
+  CHECK(suspects_of(sightings, 6).empty());
   CHECK(explain_suspects({}, sightings, std::chrono::seconds(1)) ==
         "rank 0 lost rank 1; rank 1 lost rank 0");
+}
+
+TEST_CASE("who waits for some rank waits for every rank that is silent") {
+  Sightings sightings = {{0, {Kind::kTimedOut, Sighting::kAny, ""}},
+                         {2, {Kind::kTimedOut, Sighting::kAny, ""}}};
+  CHECK(suspects_of(sightings, 4) == Ranks{1, 3});
+  CHECK(explain_suspects({1, 3}, sightings, std::chrono::seconds(2)) ==
+        "rank 1 did not answer within 2 s; rank 3 did not answer within 2 s");
+  CHECK(suspects_of(sightings, 3) == Ranks{1});
+  sightings[1] = {Kind::kTimedOut, Sighting::kAny, ""};
+  CHECK(suspects_of(sightings, 3).empty());
+  CHECK(explain_suspects({}, sightings, std::chrono::seconds(2)) ==
+        "rank 0 lost some rank; rank 1 lost some rank; rank 2 lost some rank");
+  sightings[1] = {Kind::kGone, 0, ""};
+  CHECK(suspects_of(sightings, 3).empty());
+  sightings[1] = {Kind::kGaveUp, 1, "out of memory"};
+  CHECK(suspects_of(sightings, 4) == Ranks{1});
 }
 
 TEST_CASE("sightings and verdicts survive the board") {
@@ -69,6 +86,9 @@ TEST_CASE("sightings and verdicts survive the board") {
     REQUIRE(read.has_value());
     CHECK((read->kind == kind && read->peer == 12 && read->detail == "a b\nc"));
   }
+  const auto any = parse_sighting(to_text(Sighting{Kind::kGone, Sighting::kAny, "c"}), 2);
+  REQUIRE(any.has_value());
+  CHECK((any->peer == Sighting::kAny && any->detail == "c"));
   const auto verdict = parse_verdict(to_text(Verdict{{0, 5}, "x\ny"}), 6);
   REQUIRE(verdict.has_value());
   CHECK((verdict->suspects == Ranks{0, 5} && verdict->message == "x\ny"));
@@ -86,7 +106,8 @@ TEST_CASE("what is too long for the board is cut, not lost") {
 }
 
 TEST_CASE("what is no sighting and no verdict is not read as one") {
-  for (const char* text : {"", "t", "t ", "x1 ", "t-1 ", "t1", "t7 ", "t99999999999 ", "1 "}) {
+  for (const char* text :
+       {"", "t", "t ", "x1 ", "t-1 ", "t1", "t7 ", "t99999999999 ", "1 ", "t*", "t*1 "}) {
     CAPTURE(text);
     CHECK_FALSE(parse_sighting(text, 7).has_value());
   }
@@ -98,9 +119,9 @@ TEST_CASE("what is no sighting and no verdict is not read as one") {
   std::mt19937 random(3);
   for (int i = 0; i < 2000; ++i) {
     std::string text(random() % 12, '\0');
-    for (char& c : text) c = "tgla 0123\n-x"[random() % 12];
+    for (char& c : text) c = "tgla 0123\n-*"[random() % 12];
     if (const auto sighting = parse_sighting(text, 4)) {
-      CHECK((sighting->peer >= 0 && sighting->peer < 4));
+      CHECK((sighting->peer >= Sighting::kAny && sighting->peer < 4));
     }
     if (const auto verdict = parse_verdict(text, 4)) {
       for (const int suspect : verdict->suspects) CHECK((suspect >= 0 && suspect < 4));
