@@ -6,6 +6,11 @@ include(GNUInstallDirs)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/byzccl)
 
 install(TARGETS byzccl EXPORT byzcclTargets)
+if(TARGET byzccl_cuda)
+  find_package(CUDAToolkit REQUIRED)  # its version goes into byzcclConfig.cmake
+  install(TARGETS byzccl_cuda EXPORT byzcclCudaTargets)
+  install(EXPORT byzcclCudaTargets NAMESPACE byzccl:: DESTINATION ${package_dir})
+endif()
 install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT byzcclTargets NAMESPACE byzccl:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/byzcclConfig.cmake.in byzcclConfig.cmake
@@ -23,7 +28,11 @@ if(TARGET byzccl_torch)
 
   # Highway's library comes along (where it is a shared one): the machine that a wheel is installed
   # on need not have it.
-  install(TARGETS byzccl byzccl_torch byzccl_python RUNTIME_DEPENDENCY_SET python_needs
+  set(python_libraries byzccl byzccl_torch byzccl_python)
+  if(BYZCCL_TORCH_WITH_CUDA)
+    list(APPEND python_libraries byzccl_cuda)
+  endif()
+  install(TARGETS ${python_libraries} RUNTIME_DEPENDENCY_SET python_needs
     LIBRARY DESTINATION byzccl COMPONENT python NAMELINK_SKIP EXCLUDE_FROM_ALL)
   install(RUNTIME_DEPENDENCY_SET python_needs
     PRE_INCLUDE_REGEXES "^libhwy\\." PRE_EXCLUDE_REGEXES ".*"

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 # byzccl_find_torch_wheel(): torch as its wheel (or the LibTorch archive) lays it out, as targets
-# wheel::c10, wheel::torch_cpu, wheel::torch_python. By hand: find_package(Torch) wants nvcc, and
-# changes flags for everybody. Also part of the installed package.
+# wheel::c10, wheel::torch_cpu, wheel::torch_python, and wheel::c10_cuda where it has CUDA. By hand:
+# find_package(Torch) wants nvcc, and changes flags for everybody. Also part of the installed package.
 
-# Sets BYZCCL_TORCH_ROOT (the folder with include/ and lib/; what the caller has set stays) and
-# BYZCCL_TORCH_VERSION ("2.11") in the caller's scope. Both are empty where there is no torch.
+# Sets BYZCCL_TORCH_ROOT (the folder with include/ and lib/; what the caller has set stays),
+# BYZCCL_TORCH_VERSION ("2.11") and BYZCCL_TORCH_CUDA_MAJOR ("13"; empty: torch has no CUDA) in the
+# caller's scope. All are empty where there is no torch.
 function(byzccl_find_torch_wheel)
   set(root "${BYZCCL_TORCH_ROOT}")
   if(NOT root AND Python_EXECUTABLE)
@@ -21,13 +22,26 @@ function(byzccl_find_torch_wheel)
   else()
     set(root "")
   endif()
+  # The runtime's soname, which c10_cuda asks for: the version without a need to run Python.
+  set(cuda_major "")
+  if(root AND EXISTS ${root}/lib/libc10_cuda.so)
+    file(STRINGS ${root}/lib/libc10_cuda.so sonames REGEX "libcudart\\.so\\.[0-9]+")
+    if("${sonames}" MATCHES "libcudart\\.so\\.([0-9]+)")
+      set(cuda_major ${CMAKE_MATCH_1})
+    endif()
+  endif()
+  set(BYZCCL_TORCH_CUDA_MAJOR "${cuda_major}" PARENT_SCOPE)
   set(BYZCCL_TORCH_ROOT "${root}" PARENT_SCOPE)
   set(BYZCCL_TORCH_VERSION "${version}" PARENT_SCOPE)
   if(NOT root OR TARGET wheel::c10)
     return()
   endif()
 
-  foreach(name c10 torch_cpu torch_python)
+  set(libraries c10 torch_cpu torch_python)
+  if(cuda_major)
+    list(APPEND libraries c10_cuda)
+  endif()
+  foreach(name ${libraries})
     add_library(wheel::${name} SHARED IMPORTED GLOBAL)
     set_target_properties(wheel::${name} PROPERTIES IMPORTED_LOCATION ${root}/lib/lib${name}.so)
     target_include_directories(wheel::${name} SYSTEM INTERFACE ${root}/include

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <byzccl/error.hpp>
 
+#include "csrc/cuda/memory.hpp"
+
 namespace byzccl::cuda {
 
 void check(cudaError_t error, const char* call) {
@@ -13,8 +15,13 @@ void check(cudaError_t error, const char* call) {
 }
 
 std::shared_ptr<void> allocate(std::size_t bytes, cudaStream_t stream) {
+  bytes = std::max<std::size_t>(bytes, 1);
+  if (auto source = memory_source()) {
+    return {source->take(bytes, stream),
+            [source, stream](void* p) { source->give_back(p, stream); }};
+  }
   void* memory = nullptr;
-  check(cudaMallocAsync(&memory, std::max<std::size_t>(bytes, 1), stream), "cudaMallocAsync");
+  check(cudaMallocAsync(&memory, bytes, stream), "cudaMallocAsync");
   return {memory, [stream](void* p) { cudaFreeAsync(p, stream); }};
 }
 

@@ -5,13 +5,41 @@
 #pragma once
 
 #include <byzccl/aggregate.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 struct CUstream_st;  // cudaStream_t is a pointer to it
 
 namespace byzccl::cuda {
+
+/// A source of device memory in the order of streams. Calls may come from any thread.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  /// `bytes` >= 1 on the current device, which is the stream's, aligned to 256 bytes and not null:
+  /// there for what is enqueued on `stream` after this. Throws if there is no such memory.
+  virtual void* take(std::size_t bytes, CUstream_st* stream) = 0;
+  /// Another owner may have it after what was enqueued on `stream` by now. `stream` is the one that
+  /// it was taken for; any device may be the current one.
+  virtual void give_back(void* memory, CUstream_st* stream) noexcept = 0;
+};
+
+/// The source of all scratch that is taken from now on; what was taken goes back where it came
+/// from. Null, as at the start: the device's stream-ordered memory pool. A framework that keeps
+/// device memory of its own says so here, lest two keep what the other one lacks.
+void set_memory(std::shared_ptr<Memory> memory);
+
+/// What this library was compiled with and what it finds where it runs.
+struct Build {
+  int compiled_runtime = 0;   ///< CUDART_VERSION: 1000 major + 10 minor
+  int runtime = 0;            ///< the runtime that was loaded, likewise
+  int driver = 0;             ///< the newest CUDA that the driver knows, likewise; 0: no driver
+  std::string architectures;  ///< that the kernels were built for, such as "90" or "80;90"
+};
+Build build();
 
 /// What an explain() found. It stays on the device until it is read.
 class Explained {
@@ -19,6 +47,7 @@ class Explained {
   class State;
   explicit Explained(std::shared_ptr<const State> state);
   /// Waits for the stream and for nothing else. No phases: the stream does not stop to be timed.
+  /// The stream's device must be the current one.
   /// @throws CudaError
   Report read() const;
 
@@ -27,8 +56,8 @@ class Explained {
 };
 
 /// byzccl::aggregate for vectors x [n, d] and out [d] on the stream's device, which is the current
-/// one. Returns at once: all work is enqueued on `stream`, and nothing synchronises. Scratch comes
-/// from the device's stream-ordered memory pool, so the call can be captured in a CUDA graph. One
+/// one. Returns at once: all work is enqueued on `stream`, and nothing synchronises. Scratch is
+/// taken in the order of the stream (set_memory), so the call can be captured in a CUDA graph. One
 /// exception: a rule that is given a previous output (caller.previous, on the device like x) copies
 /// it to the host and waits, to see whether it is finite.
 ///

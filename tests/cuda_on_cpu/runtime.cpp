@@ -111,6 +111,16 @@ cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); 
 // -------------------------------------------------------------------------------------------------
 // device and memory
 
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = 0;  // as on a machine without a driver
+  return cudaSuccess;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
   return cudaSuccess;

@@ -47,3 +47,14 @@ def dynamic_section(library: Path) -> dict[str, list[str]]:
             for folder in line.split(":")
         ],
     }
+
+
+def has_cuda() -> bool:
+    """Whether the default build has the kernels."""
+    return (BUILD / "kernels" / "libbyzccl_cuda.so").exists()
+
+
+def extension_has_cuda() -> bool:
+    """Whether its LibTorch extension takes CUDA tensors: torch must have the same CUDA."""
+    library = ROOT / "torch_ext" / "byzccl" / "libbyzccl_torch.so"
+    return "libbyzccl_cuda.so.0" in dynamic_section(library)["NEEDED"]

@@ -7,7 +7,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from installed import ROOT, cached, dynamic_section, run
+from installed import ROOT, cached, dynamic_section, has_cuda, run
 
 STRANGER = Path(__file__).parent / "stranger"
 
@@ -35,6 +35,13 @@ def test_a_stranger_builds_and_runs(prefix: Path, tmp_path: Path) -> None:
     run("cmake", "--build", tmp_path / "build", "-j", str(os.cpu_count()))
     assert run(tmp_path / "build" / "core") == "krum(f=1): 2\n"
     assert run(tmp_path / "build" / "tensors") == "mean: 2\n"
+    device = tmp_path / "build" / "device"
+    assert device.exists() == has_cuda()
+    if has_cuda():
+        said, other_runtime = run(device).splitlines()
+        # The same CUDA at run time; the GPU is used, or its absence told in the runtime's words.
+        assert other_runtime == "0"
+        assert said == "krum(f=1) on a GPU: 2" or said.startswith("CudaError: cuda")
     # None of our flags reached it.
     commands = (tmp_path / "build" / "compile_commands.json").read_text()
     assert " -W" not in commands
@@ -54,10 +61,19 @@ def test_another_torch_is_refused(prefix: Path, tmp_path: Path) -> None:
     assert "is torch 1.13" in said
 
 
+def test_a_library_without_cuda_says_so(prefix: Path, tmp_path: Path) -> None:
+    without = tmp_path / "prefix"
+    shutil.copytree(prefix, without, symlinks=True)
+    for path in without.rglob("byzcclCudaTargets*.cmake"):
+        path.unlink()
+    assert "was built without CUDA" in configure(without, tmp_path, "-DSTRANGER_EXPECTS_NO_CUDA=ON")
+
+
 def test_nothing_installed_points_into_the_sources(prefix: Path) -> None:
     files = [path for path in prefix.rglob("*") if path.is_file()]
     libraries = [path for path in files if ".so" in path.name]
-    assert {path.name.split(".")[0] for path in libraries} == {"libbyzccl", "libbyzccl_torch"}
+    wanted = {"libbyzccl", "libbyzccl_torch"} | ({"libbyzccl_cuda"} if has_cuda() else set())
+    assert {path.name.split(".")[0] for path in libraries} == wanted
     for library in libraries:
         for folder in dynamic_section(library)["RUNPATH"]:
             assert folder.startswith("$ORIGIN")

@@ -8,7 +8,7 @@ import os
 import torch
 
 import byzccl
-from byzccl import __main__, doctor
+from byzccl import __main__, doctor, doctor_cuda
 from ranks import run
 
 
@@ -94,5 +94,61 @@ def test_doctor_notes_one_thread_on_many_cores():
         doctor.os.sched_getaffinity = lambda _: set(range(8))
         notes = [finding for finding in doctor.examine() if finding.problem]
         assert [(f.name, f.broken) for f in notes] == [("threads", False)]
+
+    by_itself(body)
+
+
+H200 = doctor_cuda.Gpu("NVIDIA H200", 90, 139.8)
+WITHOUT = {"cuda": 0, "cuda_runtime": 0, "cuda_driver": 0, "cuda_architectures": ""}
+WITH = {"cuda": 13000, "cuda_runtime": 13010, "cuda_driver": 13020, "cuda_architectures": "80;90"}
+
+
+def test_doctor_tells_builds_and_drivers_apart():
+    (line,) = doctor_cuda.versions(WITHOUT, [])
+    assert "built without" in line.value and not line.problem
+    (line,) = doctor_cuda.versions(WITHOUT, [H200])
+    assert "built without CUDA" in line.problem and "BYZCCL_CUDA=ON" in line.remedy
+    assert not line.broken
+    (line,) = doctor_cuda.versions(WITH, [H200])
+    assert "built with 13.0, runtime 13.1, driver for up to 13.2" in line.value
+    assert not line.problem
+    (line,) = doctor_cuda.versions({**WITH, "cuda_driver": 0}, [])
+    assert "no driver" in line.value and not line.problem
+    (line,) = doctor_cuda.versions({**WITH, "cuda_driver": 12080}, [])
+    assert line.broken and "driver is for CUDA 12.8" in line.problem
+    (line,) = doctor_cuda.versions({**WITH, "cuda": 12080}, [H200])
+    assert line.broken and "built with CUDA 12.8" in line.problem
+
+
+def test_doctor_names_a_gpu_that_the_kernels_were_not_built_for():
+    (line,) = doctor_cuda.machine(WITH, [H200])
+    assert line.value == "NVIDIA H200, sm_90, 140 GiB" and not line.problem
+    old = doctor_cuda.Gpu("Tesla V100", 70, 32)
+    first, second = doctor_cuda.machine(WITH, [H200, old])
+    assert not first.problem and second.broken
+    assert 'ARCHITECTURES="70"' in second.remedy and "GPU 1 is 70" in second.problem
+    for architectures, capability, fits in [
+        ("90", 90, True),
+        ("90", 100, True),
+        ("90", 89, False),
+        ("90-real", 100, False),
+        ("80-real", 86, True),
+        ("86-real", 80, False),
+        ("80-virtual", 120, True),
+        ("90a", 90, True),
+        ("90a", 100, False),
+        ("100f", 103, True),
+        ("80-real;90-real", 90, True),
+    ]:
+        assert doctor_cuda.runs_on(architectures, capability) == fits, (architectures, capability)
+
+
+def test_doctor_tries_a_rule_on_each_gpu():
+    def body():
+        assert not list(doctor_cuda.work(WITHOUT, [H200]))
+        devices = doctor_cuda.gpus()
+        found = list(doctor_cuda.work(WITH, devices or [H200]))
+        assert found[0].name == "a rule on GPU 0"
+        assert all(line.broken == (not devices) for line in found)
 
     by_itself(body)

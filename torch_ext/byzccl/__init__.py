@@ -33,7 +33,7 @@ from byzccl.distance_rules import (
     MultiKrum,
     Smea,
 )
-from byzccl.errors import Error, InvalidArgument, MismatchError, TransportError
+from byzccl.errors import CudaError, Error, InvalidArgument, MismatchError, TransportError
 from byzccl.local import aggregate, explain
 from byzccl.pending import Exchange, Pending
 from byzccl.report import Report
@@ -48,6 +48,7 @@ __all__ = [
     "Cge",
     "Clip",
     "Communicator",
+    "CudaError",
     "Error",
     "Exchange",
     "Faba",

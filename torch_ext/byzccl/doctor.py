@@ -8,8 +8,7 @@ import platform
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,9 +16,10 @@ from pathlib import Path
 import torch
 from torch._C._distributed_c10d import HashStore, PrefixStore, ProcessGroupGloo
 
-from byzccl import _C
+from byzccl import _C, doctor_cuda
 from byzccl.collectives import default_algorithm
 from byzccl.distance_rules import Krum
+from byzccl.finding import Finding, tried
 from byzccl.local import aggregate
 
 ENVIRONMENT = {
@@ -36,20 +36,6 @@ ALGORITHMS = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of what was found."""
-
-    section: str
-    name: str
-    value: str
-    problem: str = ""
-    """What is wrong or could be better; empty if nothing."""
-    remedy: str = ""
-    broken: bool = False
-    """Whether the problem keeps the library from working."""
-
-
 def _versions() -> Iterator[Finding]:
     info = _C.build_info()
     yield Finding("versions", "byzccl", _C.version)
@@ -63,8 +49,8 @@ def _versions() -> Iterator[Finding]:
         "build byzccl again with this torch, or install that one",
         broken=not same,
     )
+    yield from doctor_cuda.findings("versions")
     nccl = ".".join(map(str, torch.cuda.nccl.version())) if torch.version.cuda else "none"
-    yield Finding("versions", "CUDA runtime", torch.version.cuda or "none")
     yield Finding("versions", "NCCL", nccl)
     yield Finding("versions", "Python", platform.python_version())
     yield Finding("versions", "compiler", info["compiler"])
@@ -88,8 +74,7 @@ def _devices() -> Iterator[Finding]:
         f"rules run on 1 thread, and there are {cores} cores" if idle else "",
         "set OMP_NUM_THREADS to the cores that each rank may use",
     )
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    yield Finding("devices", "GPUs", f"{', '.join(gpus)} (not used)" if gpus else "none")
+    yield from doctor_cuda.findings("devices")
 
 
 def exchange_between_two(algorithm: str) -> float:
@@ -126,13 +111,6 @@ def _exchange(algorithm: str) -> str:
     return f"two ranks of this process met and reduced 1000 values in {1000 * seconds:.1f} ms"
 
 
-def _tried(section: str, name: str, trial: Callable[[], str], remedy: str) -> Finding:
-    try:
-        return Finding(section, name, trial())
-    except Exception as error:
-        return Finding(section, name, "fails", f"{name}: {error}", remedy, broken=True)
-
-
 def _work() -> Iterator[Finding]:
     def rule() -> str:
         x = torch.tensor([[8.0, 2], [8, 5], [4, 6], [2, 4], [9, 2], [4, 2], [2, 1]])
@@ -141,7 +119,7 @@ def _work() -> Iterator[Finding]:
             raise RuntimeError(f"krum(f=2) gave {out}, expected [2, 4]")
         return "krum chooses what docs/rules.md says"
 
-    yield _tried("work", "a rule", rule, "build byzccl again on this machine")
+    yield tried("work", "a rule", rule, "build byzccl again on this machine")
     algorithm = default_algorithm()
     why = "BYZCCL_ALGORITHM" if "BYZCCL_ALGORITHM" in os.environ else "the default"
     known = algorithm in ALGORITHMS
@@ -156,8 +134,9 @@ def _work() -> Iterator[Finding]:
     yield Finding("work", "robustify", "sharded, unless called with algorithm=")
     remedy = "let this machine's name resolve, or set GLOO_SOCKET_IFNAME to an interface"
     for name in ALGORITHMS:
-        yield _tried("work", f"Gloo, {name}", partial(_exchange, name), remedy)
-    yield Finding("work", "NCCL", "not used: tensors on a GPU are refused")
+        yield tried("work", f"Gloo, {name}", partial(_exchange, name), remedy)
+    yield from doctor_cuda.findings("work")
+    yield Finding("work", "NCCL", "not used: all_reduce and robustify take tensors on the CPU")
 
 
 def examine() -> list[Finding]:

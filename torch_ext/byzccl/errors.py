@@ -16,6 +16,10 @@ class MismatchError(Error, ValueError):
     """Ranks called with different rules, dtypes, counts or steps. Raised on every rank."""
 
 
+class CudaError(Error, RuntimeError):
+    """The CUDA runtime refused a call, or this build has no CUDA; the message says which."""
+
+
 class TransportError(Error, RuntimeError):
     """A rank died, fell silent or broke the protocol.
 

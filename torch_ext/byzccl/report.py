@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -101,3 +103,35 @@ def read(raw: _C.Report) -> Report:
         phases=raw.phases,
         spans=tuple(Span(*span) for span in raw.spans),
     )
+
+
+class _Unread(Report):
+    """A report that still lies on its device. It becomes a Report once a field is asked for."""
+
+    def __getattr__(self, name: str) -> Any:  # called for what is not there yet
+        source = self.__dict__.get("_source")
+        if source is None or name not in _FIELDS:
+            raise AttributeError(f"a Report has no {name}")
+        values = vars(read(source()))
+        self.__dict__.clear()
+        self.__dict__.update(values)
+        object.__setattr__(self, "__class__", Report)
+        return values[name]
+
+    def __repr__(self) -> str:
+        self.__getattr__("rule")
+        return Report.__repr__(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:  # a copy has the values
+        self.__getattr__("rule")
+        return object.__reduce_ex__(self, protocol)
+
+
+_FIELDS = {field.name for field in dataclasses.fields(Report)}
+
+
+def later(source: Callable[[], _C.Report]) -> Report:
+    """The report that `source` reads from a device, once one of its fields is asked for."""
+    report: Report = object.__new__(_Unread)
+    report.__dict__["_source"] = source
+    return report

@@ -6,8 +6,16 @@
 
 namespace byzccl::torch {
 
+void check_devices(const at::Tensor& stack, const CallerArguments& arguments) {
+  const auto& previous = arguments.previous;
+  BYZCCL_CHECK(!previous || previous->device() == stack.device(),
+               "previous must be on the stack's device, ", stack.device().str(), ", is on ",
+               previous->device().str());
+}
+
 void check_call(const at::Tensor& stack, const Rule& rule, const CallerArguments& arguments) {
   const auto& [own, step, previous] = arguments;
+  check_devices(stack, arguments);
   BYZCCL_CHECK(stack.dim() >= 1, "stack must be [n, ...], got a tensor without dimensions");
   BYZCCL_CHECK(step >= 0, "step must not be negative, got ", step);
   const DType dtype = dtype_of(stack.scalar_type());
@@ -19,7 +27,6 @@ void check_call(const at::Tensor& stack, const Rule& rule, const CallerArguments
   if (!previous) return;
   BYZCCL_CHECK(previous->scalar_type() == stack.scalar_type(),
                "previous must have the stack's dtype");
-  BYZCCL_CHECK(previous->device() == stack.device(), "previous must be on the stack's device");
   BYZCCL_CHECK(previous->dim() + 1 == stack.dim() &&
                    previous->sym_sizes().equals(stack.sym_sizes().slice(1)),
                "previous must have the shape of one vector of the stack");

@@ -20,10 +20,13 @@ struct CallerArguments {
   std::optional<at::Tensor> previous;  ///< the shape of one vector and the stack's dtype
 };
 
-/// Checks what the shapes alone tell. @throws InvalidArgument
+/// The stack and what comes with it lie on one device. @throws InvalidArgument
+void check_devices(const at::Tensor& stack, const CallerArguments& arguments);
+
+/// Checks what devices, dtypes and shapes alone tell. @throws InvalidArgument
 void check_call(const at::Tensor& stack, const Rule& rule, const CallerArguments& arguments);
 
-/// A stack on the CPU with its arguments, checked. It keeps the tensors.
+/// A stack with its arguments, checked. It keeps the tensors.
 struct LocalCall {
   /// @throws InvalidArgument
   LocalCall(const at::Tensor& stack, const Rule& rule, const CallerArguments& arguments);

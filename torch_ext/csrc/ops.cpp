@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// torch.ops.byzccl: functional operators on the CPU, with Meta kernels. There is no gradient:
-// backward raises. The kernel of all_reduce is registered by the Python package.
+// torch.ops.byzccl: functional operators, with Meta kernels; aggregate on CUDA devices, too. There
+// is no gradient: backward raises. The kernel of all_reduce is registered by the Python package.
 
 #include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "local_call.hpp"
+#include "on_cuda.hpp"
 #include "rows.hpp"
 
 namespace byzccl::torch {
@@ -38,12 +39,19 @@ at::Tensor aggregate_cpu(const at::Tensor& stack, std::string_view rule_text, st
                          std::int64_t step, const std::optional<at::Tensor>& previous) {
   return as_value_error([&] {
     const Rule rule = Rule::parse(rule_text);
+    check_on_cpu(stack, "stack");
     const LocalCall call(stack, rule, {own, step, previous});
     at::Tensor out = empty_vector(stack);
     follow_torch_threads();
     aggregate(call.rows.x, call.rows.d, call.rows.dtype, rule, out.mutable_data_ptr(), call.caller);
     return out;
   });
+}
+
+at::Tensor aggregate_cuda(const at::Tensor& stack, std::string_view rule_text, std::int64_t own,
+                          std::int64_t step, const std::optional<at::Tensor>& previous) {
+  return as_value_error(
+      [&] { return aggregate_on_cuda(stack, Rule::parse(rule_text), {own, step, previous}); });
 }
 
 at::Tensor aggregate_meta(const at::Tensor& stack, std::string_view rule_text, std::int64_t own,
@@ -76,6 +84,7 @@ at::Tensor craft_cpu(const at::Tensor& honest, std::string_view attack, std::int
   return as_value_error([&] {
     const AttackContext context{
         .n = to_int(n, "n"), .f = to_int(f, "f"), .step = step, .rank = to_int(rank, "rank")};
+    check_on_cpu(honest, "honest");
     const StackRows rows(honest);
     at::Tensor out = empty_vector(honest);
     craft(Attack::parse(attack), rows.x, rows.d, rows.dtype, context, out.mutable_data_ptr());
@@ -112,6 +121,8 @@ TORCH_LIBRARY_IMPL(byzccl, CPU, m) {
   m.impl("aggregate", &ops::aggregate_cpu);
   m.impl("craft", &ops::craft_cpu);
 }
+
+TORCH_LIBRARY_IMPL(byzccl, CUDA, m) { m.impl("aggregate", &ops::aggregate_cuda); }
 
 TORCH_LIBRARY_IMPL(byzccl, Meta, m) {
   m.impl("aggregate", &ops::aggregate_meta);

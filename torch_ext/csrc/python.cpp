@@ -6,6 +6,7 @@
 
 #include <torch/headeronly/version.h>
 #include <byzccl/byzccl.hpp>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "byzccl_torch.hpp"
 #include "local_call.hpp"
+#include "on_cuda.hpp"
 #include "python_attack.hpp"
 #include "rows.hpp"
 
@@ -53,6 +55,8 @@ void translate(std::exception_ptr pointer) {
   } catch (const byzccl::TransportError& error) {
     const py::object type = py::module_::import("byzccl.errors").attr("TransportError");
     py::set_error(type, type(error.what(), error.suspects()));
+  } catch (const byzccl::CudaError& error) {
+    raise("CudaError", error);
   } catch (const byzccl::Error& error) {
     raise("Error", error);
   }
@@ -91,12 +95,20 @@ std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& back
                                         options);
 }
 
-byzccl::Report explain(const at::Tensor& stack, const std::string& rule_text, std::int64_t own,
-                       std::int64_t step, const std::optional<at::Tensor>& previous) {
+/// What an explain() found, until it is read.
+struct Explained {
+  std::function<byzccl::Report()> read;
+};
+
+Explained explain(const at::Tensor& stack, const std::string& rule_text, std::int64_t own,
+                  std::int64_t step, const std::optional<at::Tensor>& previous) {
   const byzccl::Rule rule = byzccl::Rule::parse(rule_text);
+  if (stack.is_cuda()) return {byzccl::torch::explain_on_cuda(stack, rule, {own, step, previous})};
+  byzccl::torch::check_on_cpu(stack, "stack");
   const byzccl::torch::LocalCall call(stack, rule, {own, step, previous});
   byzccl::torch::follow_torch_threads();
-  return byzccl::explain(call.rows.x, call.rows.d, call.rows.dtype, rule, nullptr, call.caller);
+  const auto& [owner, x, d, dtype] = call.rows;
+  return {[report = byzccl::explain(x, d, dtype, rule, nullptr, call.caller)] { return report; }};
 }
 
 /// A rule that cannot be read is a call that the other ranks must not wait for.
@@ -134,7 +146,7 @@ std::pair<bool, bool> work_of(const std::string& rule, int n) {
   return {plan.needs_distances, plan.combiner == byzccl::Combiner::kColumns};
 }
 
-/// What this was compiled with, and the kind of device that it runs on.
+/// What this was compiled with, and what it runs on; "cuda" 0: built without.
 py::dict build_info() {
   py::dict info;
 #ifdef __clang__
@@ -144,6 +156,11 @@ py::dict build_info() {
 #endif
   info["torch"] = TORCH_VERSION;
   info["kind"] = byzccl::kind();
+  const byzccl::torch::CudaBuild cuda = byzccl::torch::cuda_build();
+  info["cuda"] = cuda.compiled_runtime;
+  info["cuda_runtime"] = cuda.runtime;
+  info["cuda_driver"] = cuda.driver;
+  info["cuda_architectures"] = cuda.architectures;
   return info;
 }
 
@@ -182,6 +199,13 @@ void bind_report(py::module_& m) {
         }
         return spans;
       });
+}
+
+void bind_explain(py::module_& m) {
+  py::class_<Explained, Holder<Explained>>(m, "Explained")
+      .def("read", [](const Explained& explained) { return explained.read(); }, NoGil());
+  m.def("explain", &explain, py::arg("stack"), py::arg("rule"), py::arg("own") = -1,
+        py::arg("step") = 0, py::arg("previous") = std::nullopt, NoGil());
 }
 
 void bind_communicator(py::module_& m) {
@@ -247,9 +271,8 @@ void bind_communicator(py::module_& m) {
 PYBIND11_MODULE(_C, m) {
   py::register_exception_translator(&translate);
   bind_report(m);
+  bind_explain(m);
   bind_communicator(m);
-  m.def("explain", &explain, py::arg("stack"), py::arg("rule"), py::arg("own") = -1,
-        py::arg("step") = 0, py::arg("previous") = std::nullopt, NoGil());
   m.def("rule_table", [] { return table_of(byzccl::rule_table()); });
   m.def("step_table", [] { return table_of(byzccl::step_table()); });
   m.def("work_of", &work_of, py::arg("rule"), py::arg("n"));

@@ -25,6 +25,7 @@ py::list list_attacks() {
 }
 
 at::Tensor craft(Adversary& adversary, const at::Tensor& honest, const AttackContext& context) {
+  check_on_cpu(honest, "honest");
   const StackRows rows(honest);
   at::Tensor out = at::empty(honest.sizes().slice(1), honest.options());
   adversary.craft(rows.x, rows.d, rows.dtype, context, out.mutable_data_ptr());

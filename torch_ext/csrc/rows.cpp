@@ -29,10 +29,14 @@ DType dtype_of(at::ScalarType type) {
   }
 }
 
-void check_flat(const at::Tensor& tensor, std::string_view name) {
-  BYZCCL_CHECK(tensor.defined(), name, " is not a tensor");
+void check_on_cpu(const at::Tensor& tensor, std::string_view name) {
   BYZCCL_CHECK(tensor.device().is_cpu(), name, " must be on the CPU, is on ",
                tensor.device().str());
+}
+
+void check_flat(const at::Tensor& tensor, std::string_view name) {
+  BYZCCL_CHECK(tensor.defined(), name, " is not a tensor");
+  check_on_cpu(tensor, name);
   BYZCCL_CHECK(tensor.layout() == at::kStrided, name, " must be dense");
   BYZCCL_CHECK(tensor.is_contiguous() && !tensor.is_neg(), name, " must be contiguous");
   dtype_of(tensor.scalar_type());
@@ -40,7 +44,6 @@ void check_flat(const at::Tensor& tensor, std::string_view name) {
 
 StackRows::StackRows(const at::Tensor& stack) {
   BYZCCL_CHECK(stack.dim() >= 1, "stack must be [n, ...], got a tensor without dimensions");
-  BYZCCL_CHECK(stack.device().is_cpu(), "stack must be on the CPU, is on ", stack.device().str());
   BYZCCL_CHECK(stack.layout() == at::kStrided, "stack must be dense");
   BYZCCL_CHECK(stack.size(0) >= 1, "stack must be [n, ...] with n >= 1, got n = 0");
   dtype = dtype_of(stack.scalar_type());

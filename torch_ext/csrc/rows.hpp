@@ -17,7 +17,10 @@ DType dtype_of(at::ScalarType type);
 /// @throws InvalidArgument unless `tensor` is dense, contiguous, on the CPU and of a known dtype
 void check_flat(const at::Tensor& tensor, std::string_view name);
 
-/// The n vectors of a stack [n, ...] on the CPU.
+/// @throws InvalidArgument unless `tensor` is on the CPU
+void check_on_cpu(const at::Tensor& tensor, std::string_view name);
+
+/// The n vectors of a stack [n, ...].
 struct StackRows {
   explicit StackRows(const at::Tensor& stack);
 

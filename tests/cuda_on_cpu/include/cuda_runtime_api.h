@@ -43,6 +43,10 @@ const char* cudaGetErrorName(cudaError_t error);
 /// The last error that a call of this thread returned; forgets it.
 cudaError_t cudaGetLastError();
 
+#define CUDART_VERSION 13000
+cudaError_t cudaRuntimeGetVersion(int* version);
+cudaError_t cudaDriverGetVersion(int* version);
+
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);

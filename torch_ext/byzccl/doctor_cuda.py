@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""The doctor's part on GPUs: whether this build, this torch and this machine fit together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+
+from byzccl import _C
+from byzccl.finding import Finding, tried
+from byzccl.local import aggregate
+
+BUILD_AGAIN = (
+    "build byzccl with nvcc: pip install --no-build-isolation -Ccmake.define.BYZCCL_CUDA=ON ."
+)
+
+
+class Gpu(NamedTuple):
+    """One device that torch can use."""
+
+    name: str
+    capability: int
+    """90 for sm_90."""
+    gib: float
+
+
+def gpus() -> list[Gpu]:
+    """In torch's order; empty where there is no driver, or torch has no CUDA."""
+    found = []
+    for index in range(torch.cuda.device_count()):
+        seen = torch.cuda.get_device_properties(index)
+        found.append(Gpu(seen.name, 10 * seen.major + seen.minor, seen.total_memory / 2**30))
+    return found
+
+
+def _text(version: int) -> str:
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
+def runs_on(architectures: str, capability: int) -> bool:
+    """Whether kernels built for `architectures` run on a GPU of `capability`.
+
+    "90-real" is machine code, for its generation from that minor version on; "90-virtual" is
+    compiled by the driver for this and every later GPU; "90" is both. "90a" runs on 90 alone.
+    """
+    for number, suffix, kind in re.findall(r"(\d+)([af]?)(?:-(real|virtual))?", architectures):
+        built = int(number)
+        if suffix == "a":
+            fits = capability == built
+        elif suffix == "f" or kind == "real":
+            fits = built // 10 == capability // 10 and built <= capability
+        else:
+            fits = built <= capability
+        if fits:
+            return True
+    return False
+
+
+def versions(info: dict[str, Any], devices: list[Gpu]) -> Iterator[Finding]:
+    """Of CUDA: what byzccl was built with, what runs here."""
+    torchs = f"torch has CUDA {torch.version.cuda}" if torch.version.cuda else "torch has none"
+    if not info["cuda"]:
+        problem = "there is a GPU, and byzccl was built without CUDA" if devices else ""
+        yield Finding(
+            "versions", "CUDA", f"byzccl was built without; {torchs}", problem, BUILD_AGAIN
+        )
+        return
+    built, runtime, driver = info["cuda"], info["cuda_runtime"], info["cuda_driver"]
+    knows = f"driver for up to {_text(driver)}" if driver else "no driver"
+    value = f"built with {_text(built)}, runtime {_text(runtime)}, {knows}; {torchs}"
+    problem = remedy = ""
+    if runtime // 1000 != built // 1000:
+        problem = f"byzccl was built with CUDA {_text(built)}, and runtime {_text(runtime)} runs"
+        remedy = "build byzccl again with the CUDA of this torch"
+    elif driver and driver // 1000 < runtime // 1000:
+        problem = f"the driver is for CUDA {_text(driver)} at most, the runtime is {_text(runtime)}"
+        remedy = "install a newer driver"
+    yield Finding("versions", "CUDA", value, problem, remedy, broken=bool(problem))
+
+
+def machine(info: dict[str, Any], devices: list[Gpu]) -> Iterator[Finding]:
+    """The GPUs, and whether the kernels of this build run on them."""
+    if not devices:
+        yield Finding("devices", "GPUs", "none")
+    for index, gpu in enumerate(devices):
+        value = f"{gpu.name}, sm_{gpu.capability}, {gpu.gib:.0f} GiB"
+        fits = not info["cuda"] or runs_on(info["cuda_architectures"], gpu.capability)
+        yield Finding(
+            "devices",
+            f"GPU {index}",
+            value,
+            ""
+            if fits
+            else f"the kernels were built for {info['cuda_architectures']}, GPU {index} is "
+            f"{gpu.capability}",
+            f'{BUILD_AGAIN} with -Ccmake.define.BYZCCL_CUDA_ARCHITECTURES="{gpu.capability}"',
+            broken=not fits,
+        )
+
+
+def _rule(index: int) -> str:
+    x = torch.tensor([[8.0, 2], [8, 5], [4, 6], [2, 4], [9, 2], [4, 2], [2, 1]])
+    out = aggregate(x.to(f"cuda:{index}"), "krum(f=2)").tolist()
+    if out != [2, 4]:  # the first worked case of docs/rules.md
+        raise RuntimeError(f"krum(f=2) gave {out}, expected [2, 4]")
+    return "krum chooses what docs/rules.md says"
+
+
+def work(info: dict[str, Any], devices: list[Gpu]) -> Iterator[Finding]:
+    """Tries a rule on each GPU."""
+    if not info["cuda"]:
+        return
+    for index in range(len(devices)):
+        yield tried("work", f"a rule on GPU {index}", partial(_rule, index), BUILD_AGAIN)
+
+
+def findings(section: str) -> Iterator[Finding]:
+    """What there is to say of GPUs in one section of the doctor's page."""
+    parts = {"versions": versions, "devices": machine, "work": work}
+    return parts[section](_C.build_info(), gpus())
