@@ -12,6 +12,7 @@
 
 #include "csrc/collective/exchange.hpp"
 #include "csrc/collective/findings.hpp"
+#include "csrc/collective/header.hpp"
 #include "csrc/communicator_flight.hpp"
 
 namespace byzccl {
@@ -55,5 +56,14 @@ struct Task {
   /// No task of the job follows: its promise is to be kept.
   bool last() const { return !adds() || finishes || !refusal.empty(); }
 };
+
+/// What a rank says before a task.
+struct Declaration {
+  collective::Header header;   ///< without rank, kind and the digest of the previous output
+  std::exception_ptr refusal;  ///< why it cannot take part, as the header says; or null
+  Plan plan;                   ///< if no exchange is there yet and nothing is refused
+};
+Declaration declare(const Task& task, collective::Message message,
+                    const CommunicatorOptions& options, int n);
 
 }  // namespace byzccl

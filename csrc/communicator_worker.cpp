@@ -193,55 +193,23 @@ bool Worker::agree(const Task& task, Message message, std::uint64_t previous) {
   Job& job = *task.job;
   const bool adds = message == Message::kAdd;
   const collective::Timed timed(job.phases.headers, adds ? static_cast<int>(job.adds) : -1);
-  collective::Header mine;
-  std::exception_ptr refusal;
-  std::string reason;
-  Plan plan;
-  try {
-    BYZCCL_CHECK(task.refusal.empty(), task.refusal);
-    BYZCCL_CHECK(job.call.rule_text.size() < sizeof(mine.rule), "a rule's text has at most ",
-                 sizeof(mine.rule) - 1, " characters, this one has ", job.call.rule_text.size());
-    if (!job.exchange) plan = byzccl::plan(job.call.rule, mail_.size(), task.bucket.dtype);
-    BYZCCL_CHECK(!plan.needs_own, job.call.rule_text,
-                 " gives every rank another result: it is for aggregate() alone");
-  } catch (const InvalidArgument& error) {
-    refusal = std::current_exception();
-    reason = error.what();
-  }
+  Declaration mine = declare(task, message, options_, mail_.size());
+  mine.header.rank = mail_.rank();
+  mine.header.previous = previous;
+  collective::write_text(mine.header.kind, steps_->kind());
+  headers_[mail_.rank()] = mine.header;
 
-  mine.step = job.step;
-  mine.index = job.adds;
-  mine.count = task.bucket.d;
-  mine.chunk_bytes = static_cast<std::int64_t>(options_.chunk_bytes);
-  mine.previous = previous;
-  mine.rank = mail_.rank();
-  mine.size = mail_.size();
-  mine.root = job.call.root;
-  mine.message = message;
-  mine.algorithm = options_.algorithm;
-  mine.operation = job.call.operation;
-  mine.dtype = task.bucket.dtype;
-  mine.refused = refusal ? 1 : 0;
-  // In a ring the headers of the finish are what keeps a rank that has everything from finishing
-  // alone when another dies.
-  mine.last = adds && task.finishes && options_.algorithm == Algorithm::kSharded ? 1 : 0;
-  collective::write_text(mine.kind, steps_->kind());
-  collective::write_text(mine.rule, job.call.rule_text);
-  collective::write_text(mine.reason, reason);
-  headers_[mail_.rank()] = mine;
-
-  const collective::Agreement agreement = collective::agree(mail_, headers_, refusal);
+  const collective::Agreement agreement = collective::agree(mail_, headers_, mine.refusal);
   step_ = agreement.next_step;
   if (agreement.error) {
     fail(job, agreement.error);
     return false;
   }
   if (job.exchange) return agreement.last;
-  plan.step = job.step;
   const collective::Tools tools{mail_, *steps_, job.phases};
   job.exchange = options_.algorithm == Algorithm::kRing
-                     ? collective::make_ring(tools, job.call, plan)
-                     : collective::make_sharded(tools, job.call, plan);
+                     ? collective::make_ring(tools, job.call, mine.plan)
+                     : collective::make_sharded(tools, job.call, mine.plan);
   return agreement.last;
 }
 
