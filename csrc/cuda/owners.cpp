@@ -3,10 +3,47 @@
 
 #include <algorithm>
 #include <byzccl/error.hpp>
+#include <cstdint>
+#include <map>
+#include <mutex>
 
 #include "csrc/cuda/memory.hpp"
 
 namespace byzccl::cuda {
+namespace {
+
+// What the pool keeps of what was given back, bytes: the scratch of the largest aggregate is below
+// half of it. The rest of the device stays for others.
+constexpr std::uint64_t kKeptBytes = std::uint64_t{1} << 30;
+
+cudaMemPool_t make_pool(int device) {
+  cudaMemPoolProps properties{};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location.type = cudaMemLocationTypeDevice;
+  properties.location.id = device;
+  cudaMemPool_t pool = nullptr;
+  check(cudaMemPoolCreate(&pool, &properties), "cudaMemPoolCreate");
+  std::uint64_t kept = kKeptBytes;
+  check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept),
+        "cudaMemPoolSetAttribute");
+  return pool;
+}
+
+/// The current device's. The runtime's own pool gives all free memory back to the system whenever a
+/// stream, an event or the device is waited for; then every step would pay for mapping it again.
+/// Never destroyed: what was taken from it may outlive any static object.
+cudaMemPool_t pool() {
+  static std::mutex mutex;
+  static auto& pools = *new std::map<int, cudaMemPool_t>;
+  int device = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  const std::lock_guard lock(mutex);
+  cudaMemPool_t& pool = pools[device];
+  if (pool == nullptr) pool = make_pool(device);
+  return pool;
+}
+
+}  // namespace
 
 void check(cudaError_t error, const char* call) {
   if (error == cudaSuccess) return;
@@ -21,7 +58,7 @@ std::shared_ptr<void> allocate(std::size_t bytes, cudaStream_t stream) {
             [source, stream](void* p) { source->give_back(p, stream); }};
   }
   void* memory = nullptr;
-  check(cudaMallocAsync(&memory, bytes, stream), "cudaMallocAsync");
+  check(cudaMallocFromPoolAsync(&memory, bytes, pool(), stream), "cudaMallocFromPoolAsync");
   return {memory, [stream](void* p) { cudaFreeAsync(p, stream); }};
 }
 

@@ -14,8 +14,8 @@ namespace byzccl::cuda {
 void check(cudaError_t error, const char* call);
 
 /// Memory of the current device in the order of a stream: it is there for what is enqueued after
-/// this, and goes, with the last owner, after what was enqueued by then. At least 256-byte aligned;
-/// not null.
+/// this, and goes, with the last owner, after what was enqueued by then. It comes from a pool of
+/// ours, which keeps up to 1 GiB of what is given back. At least 256-byte aligned; not null.
 std::shared_ptr<void> allocate(std::size_t bytes, cudaStream_t stream);
 
 /// A stream of its own, which does not wait for the default stream.

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "csrc/cuda/owners.hpp"
-#include "cuda_on_cpu/device.hpp"
 #include "support/catch.hpp"
 #include "support/stack.hpp"
+#include "tests/cuda/support/device_rows.hpp"
 
 namespace byzccl {
 namespace {
@@ -23,34 +23,19 @@ constexpr std::int64_t kLargest = 1300;
 constexpr std::int64_t kLargest = 12'300;
 #endif
 
-/// Vectors on the device, reached by the runtime alone.
-class Uploaded {
- public:
-  explicit Uploaded(const std::vector<Row>& rows) {
-    for (const Row& row : rows) {
-      memory_.push_back(cuda::allocate(row.bytes(), stream_.get()));
-      x_.push_back(memory_.back().get());
-      cuda::check(cudaMemcpyAsync(memory_.back().get(), row.data(), row.bytes(),
-                                  cudaMemcpyHostToDevice, stream_.get()),
-                  "cudaMemcpyAsync");
-    }
-    synchronize();
-  }
-  void synchronize() const {
-    cuda::check(cudaStreamSynchronize(stream_.get()), "cudaStreamSynchronize");
-  }
+/// Vectors on the device, on a stream of their own.
+struct Uploaded {
+  explicit Uploaded(const std::vector<Row>& host) : rows(host, stream_.get()) {}
+
   void download(const void* from, Row& to) const {
-    cuda::check(cudaMemcpyAsync(to.data(), from, to.bytes(), cudaMemcpyDeviceToHost, stream_.get()),
-                "cudaMemcpyAsync");
-    synchronize();
+    test::read(to.data(), from, to.bytes(), stream());
   }
   cudaStream_t stream() const { return stream_.get(); }
-  const std::vector<const void*>& x() const { return x_; }
+  const std::vector<const void*>& x() const { return rows.x(); }
 
  private:
   cuda::Stream stream_;
-  std::vector<std::shared_ptr<void>> memory_;
-  std::vector<const void*> x_;
+  test::DeviceRows rows;
 };
 
 /// Vectors around a common one, the last two far away.

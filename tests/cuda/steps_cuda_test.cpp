@@ -2,86 +2,21 @@
 // The steps on a stream against the steps of the CPU: the same columns and sums bit for bit, the
 // same decisions from the same D.
 
-#include <byzccl/rules/grid.hpp>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
 
-#include "csrc/cuda/owners.hpp"
-#include "csrc/cuda/steps_cuda.hpp"
 #include "support/catch.hpp"
-#include "support/stack.hpp"
+#include "tests/cuda/support/two_sides.hpp"
 
 namespace byzccl {
 namespace {
 
+using test::Case;
+using test::DeviceSide;
+using test::HostSide;
 using test::Row;
-
-/// One device: its steps, and a decision that they fill.
-struct Side {
-  std::unique_ptr<Steps> steps;
-  std::shared_ptr<void> memory;
-  rules::Decision decision;
-
-  Side(std::unique_ptr<Steps> given, const Plan& plan) : steps(std::move(given)) {
-    memory = steps->allocate(rules::decision_bytes(plan));
-    steps->clear(memory.get(), rules::decision_bytes(plan));
-    decision = rules::decision_at(plan, memory.get());
-  }
-  std::vector<std::byte> decided(const Plan& plan) {
-    std::vector<std::byte> bytes(rules::decision_bytes(plan));
-    steps->read(bytes.data(), memory.get(), bytes.size());
-    return bytes;
-  }
-};
-
-struct Case {
-  Plan plan;
-  std::vector<Row> rows;
-  std::int64_t d;
-  DType dtype;
-
-  Rows view() const { return {x, d, dtype, previous}; }
-  std::vector<const void*> x = test::pointers(rows);
-  const void* previous = nullptr;
-};
-
-/// D by the steps of a side, through norms and scales where the plan needs them.
-std::vector<double> distances(Side& side, const Case& c) {
-  const Plan& plan = c.plan;
-  Steps& steps = *side.steps;
-  const std::int64_t tile = rules::grid(c.d, plan.ranks).tile;
-  const std::size_t n = static_cast<std::size_t>(plan.n);
-  const auto norms = steps.allocate(2 * n * sizeof(double));
-  double* const sums = static_cast<double*>(norms.get());
-  if (plan.needs_norms) {
-    steps.clear(sums + n, n * sizeof(double));
-    steps.norms(plan, c.view(), tile, sums);
-    steps.add_shards(sums, 1, n, sums + n);
-    steps.scale(plan, sums + n, side.decision);
-  }
-  if (!plan.needs_distances) return {};
-  const std::size_t pairs = static_cast<std::size_t>(rules::pair_count(plan.lines));
-  const auto pair_memory = steps.allocate((pairs + 1) * sizeof(double));
-  const auto D = steps.allocate(plan.lines * n * sizeof(double));
-  steps.pairwise_distances(plan, side.decision, c.view(), tile,
-                           static_cast<double*>(pair_memory.get()));
-  steps.spread(static_cast<const double*>(pair_memory.get()), plan.lines, plan.n,
-               static_cast<double*>(D.get()));
-  std::vector<double> host(plan.lines * n);
-  steps.read(host.data(), D.get(), host.size() * sizeof(double));
-  return host;
-}
-
-/// The host's D, on the device.
-std::shared_ptr<void> upload(Steps& steps, const std::vector<double>& D) {
-  auto memory = steps.allocate(D.size() * sizeof(double) + 1);
-  if (D.empty()) return memory;
-  std::memcpy(memory.get(), D.data(), D.size() * sizeof(double));  // the double's memory is ours
-  return memory;
-}
 
 bool same_values(const Row& a, const Row& b, std::int64_t d) {
   for (std::int64_t i = 0; i < d; ++i) {
@@ -124,30 +59,31 @@ void compare(const std::string& text, int n, std::int64_t d, DType dtype, bool b
              offset * size_of(dtype)),
          d, dtype};
   c.plan.own = 0;
-  const Row previous = std::move(test::random_stack(1, d, dtype, 5)[0]);
-  if (c.plan.needs_previous && !bad) c.previous = previous.data();
-  cuda::Stream stream;
-  Side cpu(make_cpu_steps(), c.plan);
-  Side gpu(cuda::make_steps(stream.get()), c.plan);
-  const std::vector<double> D = distances(cpu, c);
-  const std::vector<double> device_D = distances(gpu, c);
+  if (c.plan.needs_previous && !bad) {
+    c.previous = std::move(test::random_stack(1, d, dtype, 5)[0]);
+  }
+  HostSide host(c);
+  DeviceSide device(c);
+  test::Side& cpu = host.side;
+  test::Side& gpu = device.side;
+  const std::vector<double> D = distances(cpu, c.plan);
+  const std::vector<double> device_D = distances(gpu, c.plan);
   double worst = 0;
   for (std::size_t i = 0; i < D.size(); ++i) worst = std::max(worst, far_apart(D[i], device_D[i]));
   CHECK(worst < (dtype == DType::kFloat64 ? 1e-12 : 1e-5));
   if (c.plan.rows > 0) {
     // Scales come from norms, whose last bits differ from kind to kind.
     if (c.plan.needs_norms) {
-      gpu.decided(c.plan);  // waits: scales may still be on their way
-      std::memcpy(gpu.decision.scales, cpu.decision.scales, c.plan.n * sizeof(double));
+      test::write(gpu.decision.scales, cpu.decision.scales, c.plan.n * sizeof(double),
+                  device.stream.get());
     }
     cpu.steps->select(c.plan, D.data(), cpu.decision);
-    const auto same_D = upload(*gpu.steps, D);
-    gpu.steps->select(c.plan, static_cast<const double*>(same_D.get()), gpu.decision);
+    device.select(c.plan, D);
     CHECK(cpu.decided(c.plan) == gpu.decided(c.plan));
   }
   Row want(d, dtype), got(d, dtype, offset * size_of(dtype));
-  cpu.steps->combine(c.plan, cpu.decision, c.view(), want.data());
-  gpu.steps->combine(c.plan, gpu.decision, c.view(), got.data());
+  cpu.steps->combine(c.plan, cpu.decision, cpu.rows, want.data());
+  device.combine(c.plan, got);
   CHECK(cpu.decided(c.plan) == gpu.decided(c.plan));
   CHECK(same_values(want, got, d));
 }
@@ -229,15 +165,15 @@ TEST_CASE("a rule that fails closed gives NaN everywhere") {
            test::make_stack(7, d, DType::kFloat32,
                             [](int i, std::int64_t) { return i < 2 ? std::nan("") : i; }),
            d, DType::kFloat32};
-    cuda::Stream stream;
-    Side gpu(cuda::make_steps(stream.get()), c.plan);
-    const auto D = upload(*gpu.steps, distances(gpu, c));
-    gpu.steps->select(c.plan, static_cast<const double*>(D.get()), gpu.decision);
+    DeviceSide device(c);
+    device.select(c.plan, distances(device.side, c.plan));
     Row out(d, DType::kFloat32);
-    gpu.steps->combine(c.plan, gpu.decision, c.view(), out.data());
-    gpu.decided(c.plan);
+    device.combine(c.plan, out);
     for (std::int64_t i = 0; i < d; ++i) CHECK(std::isnan(out.at(i)));
-    CHECK(gpu.decision.outcome->nan_columns == 0);
+    std::int64_t nan_columns = 0;
+    device.side.steps->read(&nan_columns, &device.side.decision.outcome->nan_columns,
+                            sizeof nan_columns);
+    CHECK(nan_columns == 0);
   }
 }
 
@@ -246,18 +182,15 @@ TEST_CASE("the output may be one of the vectors") {
        {"krum(f=1)", "mean", "median(f=1)", "bulyan(f=1)", "multi_bulyan(f=1)"}) {
     Case c{byzccl::plan(Rule::parse(rule), 9, DType::kFloat32),
            test::random_stack(9, 3001, DType::kFloat32), 3001, DType::kFloat32};
-    cuda::Stream stream;
-    Side gpu(cuda::make_steps(stream.get()), c.plan);
-    if (c.plan.rows > 0) {
-      const auto D = upload(*gpu.steps, distances(gpu, c));
-      gpu.steps->select(c.plan, static_cast<const double*>(D.get()), gpu.decision);
-    }
-    Row apart(c.d, c.dtype);
-    gpu.steps->combine(c.plan, gpu.decision, c.view(), apart.data());
-    gpu.steps->combine(c.plan, gpu.decision, c.view(), c.rows[4].data());
-    gpu.decided(c.plan);
+    DeviceSide device(c);
+    test::Side& gpu = device.side;
+    if (c.plan.rows > 0) device.select(c.plan, distances(gpu, c.plan));
+    Row apart(c.d, c.dtype), in_place(c.d, c.dtype);
+    device.combine(c.plan, apart);
+    gpu.steps->combine(c.plan, gpu.decision, gpu.rows, device.rows[4].data());
+    device.rows[4].download(in_place);
     CAPTURE(rule);
-    CHECK(apart.same_bits(c.rows[4]));
+    CHECK(apart.same_bits(in_place));
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cuda_on_cpu/runtime.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <memory>
@@ -17,9 +18,14 @@ struct CUevent_st {
     std::condition_variable reached;
     std::size_t recorded = 0;
     std::size_t done = 0;
+    std::chrono::steady_clock::time_point when;  ///< it was last reached
   };
   std::shared_ptr<State> state = std::make_shared<State>();
 };
+
+struct CUmemPoolHandle_st {};
+
+using cuda_on_cpu::answer;
 
 namespace {
 
@@ -40,11 +46,6 @@ CUstream_st& stream_of(cudaStream_t stream) {
 }
 
 thread_local cudaError_t last_error = cudaSuccess;
-
-cudaError_t answer(cudaError_t error) {
-  if (error != cudaSuccess && error != cudaErrorNotReady) last_error = error;
-  return error;
-}
 
 cudaError_t allocate(void** memory, std::size_t bytes) {
   constexpr std::align_val_t kAlignment{256};
@@ -68,6 +69,11 @@ void wait_until(CUevent_st::State& state, std::size_t recorded) {
 }  // namespace
 
 namespace cuda_on_cpu {
+
+cudaError_t answer(cudaError_t error) {
+  if (error != cudaSuccess && error != cudaErrorNotReady) last_error = error;
+  return error;
+}
 
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work) {
   return answer(stream_of(stream).enqueue(std::move(work), false));
@@ -109,31 +115,7 @@ const char* cudaGetErrorString(cudaError_t error) { return cudaGetErrorName(erro
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 
 // -------------------------------------------------------------------------------------------------
-// device and memory
-
-cudaError_t cudaRuntimeGetVersion(int* version) {
-  *version = CUDART_VERSION;
-  return cudaSuccess;
-}
-
-cudaError_t cudaDriverGetVersion(int* version) {
-  *version = 0;  // as on a machine without a driver
-  return cudaSuccess;
-}
-
-cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
-  return cudaSuccess;
-}
-
-cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
-  return cudaSuccess;
-}
-
-cudaError_t cudaSetDevice(int device) {
-  return device == 0 ? cudaSuccess : answer(cudaErrorInvalidDevice);
-}
+// memory
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) { return allocate(memory, bytes); }
 
@@ -147,6 +129,27 @@ cudaError_t cudaFree(void* memory) {
 
 cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t) {
   return allocate(memory, bytes);
+}
+
+cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
+  if (properties->allocType != cudaMemAllocationTypePinned ||
+      properties->location.type != cudaMemLocationTypeDevice) {
+    return answer(cudaErrorInvalidValue);
+  }
+  if (properties->location.id != 0) return answer(cudaErrorInvalidDevice);
+  static CUmemPoolHandle_st the_pool;
+  *pool = &the_pool;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
+  const bool known = attribute == cudaMemPoolAttrReleaseThreshold;
+  return pool != nullptr && known && value != nullptr ? cudaSuccess : answer(cudaErrorInvalidValue);
+}
+
+cudaError_t cudaMallocFromPoolAsync(void** memory, std::size_t bytes, cudaMemPool_t pool,
+                                    cudaStream_t) {
+  return pool != nullptr ? allocate(memory, bytes) : answer(cudaErrorInvalidValue);
 }
 
 cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
@@ -220,6 +223,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   return enqueue_cleanup(stream, [state, number] {
     const std::lock_guard lock(state->mutex);
     if (state->done < number) state->done = number;
+    state->when = std::chrono::steady_clock::now();
     state->reached.notify_all();
   });
 }
@@ -249,4 +253,13 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   CUevent_st::State& state = *event->state;
   const std::lock_guard lock(state.mutex);
   return state.done >= state.recorded ? cudaSuccess : cudaErrorNotReady;
+}
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  if (cudaEventQuery(begin) != cudaSuccess || cudaEventQuery(end) != cudaSuccess) {
+    return cudaErrorNotReady;
+  }
+  *milliseconds =
+      std::chrono::duration<float, std::milli>(end->state->when - begin->state->when).count();
+  return cudaSuccess;
 }

@@ -11,6 +11,9 @@
 
 namespace cuda_on_cpu {
 
+/// What a call of the runtime returns: an error stays as the thread's last one.
+cudaError_t answer(cudaError_t error);
+
 /// Does `work` on the stream, after what was enqueued before. What it throws becomes the stream's
 /// sticky error.
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work);

@@ -25,6 +25,7 @@ class Row {
   void* data() { return memory_.get() + offset_; }
   const void* data() const { return memory_.get() + offset_; }
   std::size_t bytes() const { return bytes_; }
+  std::size_t offset() const { return offset_; }
 
   double at(std::int64_t i) const {
     return with_dtype(dtype_, [&]<class T>(Type<T>) {
