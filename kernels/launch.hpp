@@ -52,8 +52,8 @@ void norms(const Vectors& rows, std::int64_t tile, int shards, double* sums, voi
            cudaStream_t stream);
 
 /// sums [grid.n shards, count] from partials [tiles, per_tile, count]: a shard's tiles are added in
-/// ascending order, each the sum of its parts in ascending order.
-void add_tiles(const double* partials, const rules::Grid& grid, int per_tile, std::int64_t count,
+/// ascending order, each the sum of its parts in ascending order. Overwrites partials.
+void add_tiles(double* partials, const rules::Grid& grid, int per_tile, std::int64_t count,
                double* sums, cudaStream_t stream);
 
 /// total [count] += the sum of shards [shard_count, count], added in ascending order first.

@@ -17,20 +17,33 @@ namespace {
 
 constexpr unsigned kThreads = 128;
 
-/// sums [shards, count]: a shard's tiles in ascending order, each the sum of its strips in
-/// ascending order. A block takes kThreads of the `count` sums of a shard.
+/// The first part of every tile becomes the tile's sum, parts added in ascending order. A thread
+/// for each sum of each tile.
+__global__ void __launch_bounds__(kThreads)
+    add_parts_kernel(double* partials, std::int64_t tiles, int per_tile, std::int64_t count) {
+  const std::int64_t item = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (item >= tiles * count) return;
+  double* const part = partials + item / count * per_tile * count + item % count;
+  double sum = part[0];
+#pragma unroll 4
+  for (int index = 1; index < per_tile; ++index) sum += part[index * count];
+  part[0] = sum;
+}
+
+/// sums [shards, count]: the first parts of a shard's tiles in ascending order. A block takes
+/// kThreads of the `count` sums of a shard.
 __global__ void __launch_bounds__(kThreads)
     add_tiles_kernel(const double* partials, rules::Grid grid, int per_tile, std::int64_t count,
                      unsigned blocks_per_shard, double* sums) {
   const int shard = static_cast<int>(blockIdx.x / blocks_per_shard);
   const std::int64_t k = std::int64_t{blockIdx.x % blocks_per_shard} * kThreads + threadIdx.x;
   if (k >= count) return;
+  const std::int64_t end = grid.first_tile(shard + 1);
   double sum = 0;
-  for (std::int64_t tile = grid.first_tile(shard); tile < grid.first_tile(shard + 1); ++tile) {
-    const double* part = partials + tile * per_tile * count + k;
-    double tile_sum = part[0];
-    for (int strip = 1; strip < per_tile; ++strip) tile_sum += part[strip * count];
-    sum += tile_sum;
+  // Unrolled: loads of several tiles are under way while the sum goes on in order.
+#pragma unroll 8
+  for (std::int64_t tile = grid.first_tile(shard); tile < end; ++tile) {
+    sum += partials[tile * per_tile * count + k];
   }
   sums[shard * count + k] = sum;
 }
@@ -71,8 +84,13 @@ std::int64_t blocks_for(std::int64_t items) { return (items + kThreads - 1) / kT
 // -------------------------------------------------------------------------------------------------
 // launchers
 
-void add_tiles(const double* partials, const rules::Grid& grid, int per_tile, std::int64_t count,
+void add_tiles(double* partials, const rules::Grid& grid, int per_tile, std::int64_t count,
                double* sums, cudaStream_t stream) {
+  if (per_tile > 1 && grid.tiles > 0) {
+    launch("add_parts", add_parts_kernel,
+           {.blocks = blocks_for(grid.tiles * count), .threads = kThreads}, stream, partials,
+           grid.tiles, per_tile, count);
+  }
   const std::int64_t blocks = blocks_for(count);
   launch("add_tiles", add_tiles_kernel, {.blocks = blocks * grid.n, .threads = kThreads}, stream,
          partials, grid, per_tile, count, static_cast<unsigned>(blocks), sums);
