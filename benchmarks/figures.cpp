@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "benchmarks/figures.hpp"
 
-#include <algorithm>
 #include <byzccl/aggregate.hpp>
 #include <byzccl/rules/grid.hpp>
 #include <string>
 #include <vector>
 
 #include "benchmarks/cases.hpp"
-#include "benchmarks/floors.hpp"
 #include "csrc/cpu/combine_columns.hpp"
 #include "csrc/cpu/pairwise_distances.hpp"
 #include "csrc/cpu/weighted_sum.hpp"
@@ -63,7 +61,9 @@ class Measuring {
         if (phase.name == "select") select_seconds = phase.seconds;
       }
       failed = report.failed;
-      if (passes.empty()) passes = passes_of(plan, report);
+      if (passes.empty()) {
+        passes = rule_needs(plan, selected_count(report.weights), group_.d, group_.dtype);
+      }
     });
     Json figure = figure_of("aggregate", text, times, passes);
     figure["select_seconds"] = select_seconds;
@@ -74,50 +74,12 @@ class Measuring {
  private:
   Times timed(const std::function<void()>& work) const { return time_of(work, setup_.patience); }
 
-  std::vector<Need> passes_of(const Plan& plan, const Report& report) const {
-    const auto given = [](double weight) { return weight != 0; };
-    const int read =
-        plan.rows == 0
-            ? group_.n
-            : static_cast<int>(std::count_if(report.weights.begin(), report.weights.end(), given));
-    std::vector<Need> passes;
-    if (plan.needs_norms) passes.push_back(norms_need(group_.n, group_.d, group_.dtype));
-    if (plan.needs_distances) {
-      passes.push_back(distances_need(group_.n, plan.lines, group_.d, group_.dtype));
-    }
-    passes.push_back(plan.combiner == Combiner::kColumns
-                         ? columns_need(read, plan.window.rows, group_.d, group_.dtype)
-                         : sum_need(read, group_.d, group_.dtype));
-    return passes;
-  }
-
-  Json begin(const std::string& step, const std::string& rule) const {
-    Json figure{{"step", step}};
-    if (!rule.empty()) figure["rule"] = rule;
-    figure["n"] = group_.n;
-    figure["d"] = group_.d;
-    figure["dtype"] = std::string(to_text(group_.dtype));
-    return figure;
-  }
-
   Json figure_of(const std::string& step, const std::string& rule, const Times& times,
                  const std::vector<Need>& passes) const {
-    Json figure = begin(step, rule);
-    const Floor floor = floor_of(passes, setup_.rates, setup_.bytes_per_second);
-    double bytes = 0;
-    double operations = 0;
-    for (const Need& need : passes) {
-      bytes += need.bytes;
-      operations += need.distance_operations + need.comparator_operations;
-    }
-    figure["seconds"] = times.best;
+    Json figure = begin_figure(step, rule, group_);
+    add_floor(figure, times.best, passes, setup_.rates, setup_.bytes_per_second);
     figure["median_seconds"] = times.median;
     figure["repetitions"] = times.repetitions;
-    figure["bytes"] = bytes;
-    figure["operations"] = operations;
-    figure["floor_seconds"] = floor.seconds;
-    figure["binds"] = std::string(floor.binds);
-    figure["share"] = floor.seconds / times.best;
     return figure;
   }
 

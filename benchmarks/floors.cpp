@@ -33,6 +33,18 @@ Need columns_need(int read, int rows, std::int64_t d, DType dtype) {
               2.0 * static_cast<double>(rules::network_size(rows)) * static_cast<double>(d)};
 }
 
+std::vector<Need> rule_needs(const Plan& plan, int selected, std::int64_t d, DType dtype) {
+  const int n = plan.ranks;
+  const int read = plan.rows == 0 ? n : selected;
+  std::vector<Need> passes;
+  if (plan.needs_norms) passes.push_back(norms_need(n, d, dtype));
+  if (plan.needs_distances) passes.push_back(distances_need(n, plan.lines, d, dtype));
+  passes.push_back(plan.combiner == Combiner::kColumns
+                       ? columns_need(read, plan.window.rows, d, dtype)
+                       : sum_need(read, d, dtype));
+  return passes;
+}
+
 Floor floor_of(std::span<const Need> passes, const Rates& rates, double bytes_per_second) {
   Floor floor;
   double longest = -1;

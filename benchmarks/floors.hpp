@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "benchmarks/rates.hpp"
 
@@ -32,6 +33,10 @@ Need sum_need(int read, std::int64_t d, DType dtype);
 /// `read` vectors in, one out; columns of `rows` values pass the comparators of the library's
 /// network. What the window costs is not counted, nor forming the rows.
 Need columns_need(int read, int rows, std::int64_t d, DType dtype);
+
+/// The passes of a whole rule; its W gives weight to `selected` vectors. Deciding among n x n
+/// numbers is not counted.
+std::vector<Need> rule_needs(const Plan& plan, int selected, std::int64_t d, DType dtype);
 
 struct Floor {
   double seconds = 0;

@@ -4,22 +4,13 @@
 #include <bit>
 #include <new>
 
+#include "benchmarks/values.hpp"
 #include "csrc/cpu/loops.hpp"
 
 namespace byzccl::bench {
 namespace {
 
 constexpr std::align_val_t kAlignment{4096};
-
-// The sum of four uniform bytes: mean 510, variance 4 (256^2 - 1) / 12 = 147.8^2.
-float nearly_normal(std::uint32_t at) {
-  std::uint32_t z = at * 0x9e3779b9u;
-  z = (z ^ (z >> 16)) * 0x21f0aaadu;
-  z = (z ^ (z >> 15)) * 0x735a2d97u;
-  z ^= z >> 15;
-  const std::uint32_t sum = (z & 255) + (z >> 8 & 255) + (z >> 16 & 255) + (z >> 24);
-  return (static_cast<float>(sum) - 510.0f) / 147.8f;
-}
 
 void fill(float* row, std::int64_t d, std::uint32_t seed, float shift) {
   for (std::int64_t c = 0; c < d; ++c) {
@@ -48,8 +39,8 @@ Vectors::Vectors(int n, std::int64_t d, DType dtype) {
   out_ = memory_.get() + (rows - 1) * row;
   cpu::parallel(n, static_cast<std::int64_t>(n) * d, [&](std::int64_t i) {
     std::byte* to = memory_.get() + static_cast<std::size_t>(i) * row;
-    const std::uint32_t seed = static_cast<std::uint32_t>(i) * 0x2545f491u;
-    const float shift = i % 8 == 7 ? 3.0f : 0.0f;
+    const std::uint32_t seed = seed_of(static_cast<int>(i));
+    const float shift = shift_of(static_cast<int>(i));
     if (dtype == DType::kBFloat16) {
       fill(reinterpret_cast<BFloat16*>(to), d, seed, shift);
     } else {

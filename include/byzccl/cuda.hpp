@@ -28,9 +28,9 @@ class Memory {
 };
 
 /// The source of all scratch that is taken from now on; what was taken goes back where it came
-/// from. Null, as at the start: a stream-ordered memory
-/// pool of the library's own, which keeps up to 1 GiB. A framework that keeps
-/// device memory of its own says so here, lest two keep what the other one lacks.
+/// from. Null, as at the start: a stream-ordered memory pool of the library's own, which keeps up
+/// to 1 GiB. A framework that keeps device memory of its own says so here, lest two keep what the
+/// other one lacks.
 void set_memory(std::shared_ptr<Memory> memory);
 
 /// What this library was compiled with and what it finds where it runs.
@@ -58,10 +58,10 @@ class Explained {
 
 /// byzccl::aggregate for vectors x [n, d] and out [d] on the stream's device, which is the current
 /// one. Returns at once: all work is enqueued on `stream`, and nothing synchronises. Scratch is
-/// taken in the order of the stream (set_memory), so the call can be captured in a CUDA graph, after
-/// a first call on the device that was not: that one loads the kernels and makes what scratch comes
-/// from. One exception: a rule that is given a previous output (caller.previous, on the device like
-/// x) copies it to the host and waits, to see whether it is finite.
+/// taken in the order of the stream (set_memory), so the call can be captured in a CUDA graph,
+/// after a first call on the device that was not: that one loads the kernels and makes what scratch
+/// comes from. One exception: a rule that is given a previous output (caller.previous, on the
+/// device like x) copies it to the host and waits, to see whether it is finite.
 ///
 /// Same n, d, dtype and values: same bits. The selection is the CPU's wherever the margin is above
 /// the rounding of D; column rules have the CPU's bits.
