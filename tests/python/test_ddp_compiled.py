@@ -43,7 +43,12 @@ def train(module: torch.nn.Module, rank: int) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("backend", "optimize_ddp", "graphs"),
-    [("aot_eager", True, 2), ("aot_eager", False, 1), ("inductor", True, 2), ("inductor", False, 1)],
+    [
+        ("aot_eager", True, 2),
+        ("aot_eager", False, 1),
+        ("inductor", True, 2),
+        ("inductor", False, 1),
+    ],
 )
 def test_compiled(backend, optimize_ddp, graphs, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
