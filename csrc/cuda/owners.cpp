@@ -51,6 +51,20 @@ void check(cudaError_t error, const char* call) {
   throw CudaError(concat(call, " failed: ", cudaGetErrorString(error)));
 }
 
+int current_device() {
+  int device = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  return device;
+}
+
+DeviceScope::DeviceScope(int device) : device_(device), before_(current_device()) {
+  if (device_ != before_) check(cudaSetDevice(device_), "cudaSetDevice");
+}
+
+DeviceScope::~DeviceScope() {
+  if (device_ != before_) cudaSetDevice(before_);
+}
+
 std::shared_ptr<void> allocate(std::size_t bytes, cudaStream_t stream) {
   bytes = std::max<std::size_t>(bytes, 1);
   if (auto source = memory_source()) {
@@ -80,6 +94,13 @@ void Event::record(cudaStream_t stream) {
 
 void Event::hold(cudaStream_t stream) const {
   check(cudaStreamWaitEvent(stream, event_, 0), "cudaStreamWaitEvent");
+}
+
+bool Event::reached() const {
+  const cudaError_t error = cudaEventQuery(event_);
+  if (error == cudaErrorNotReady) return false;
+  check(error, "cudaEventQuery");
+  return true;
 }
 
 void Event::synchronize() const { check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }

@@ -13,6 +13,22 @@ namespace byzccl::cuda {
 /// @throws CudaError with the call and the runtime's own words unless `error` is cudaSuccess
 void check(cudaError_t error, const char* call);
 
+/// The calling thread's.
+int current_device();
+
+/// Makes a device the calling thread's current one for as long as this lives.
+class DeviceScope {
+ public:
+  explicit DeviceScope(int device);
+  ~DeviceScope();
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  const int device_;
+  const int before_;
+};
+
 /// Memory of the current device in the order of a stream: it is there for what is enqueued after
 /// this, and goes, with the last owner, after what was enqueued by then. It comes from a pool of
 /// ours, which keeps up to 1 GiB of what is given back. At least 256-byte aligned; not null.
@@ -41,6 +57,7 @@ class Event {
   void record(cudaStream_t stream);
   /// What is enqueued on `stream` from now on comes after the recorded point.
   void hold(cudaStream_t stream) const;
+  bool reached() const;
   /// Waits on the host.
   void synchronize() const;
   cudaEvent_t get() const { return event_; }

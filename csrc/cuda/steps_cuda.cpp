@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <byzccl/rules/select.hpp>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "csrc/cpu/digest.hpp"
+#include "csrc/cuda/mark.hpp"
 #include "csrc/cuda/owners.hpp"
 #include "kernels/launch.hpp"
 
@@ -20,12 +22,30 @@ constexpr std::int64_t kFormedStep = 4096;
 
 class CudaSteps final : public Steps {
  public:
-  explicit CudaSteps(cudaStream_t stream) : stream_(stream) {}
+  explicit CudaSteps(cudaStream_t stream) : device_(current_device()), stream_(stream) {}
+  explicit CudaSteps(std::shared_ptr<StreamPair> streams)
+      : streams_(std::move(streams)), device_(streams_->device()), stream_(streams_->compute()) {}
 
   std::string_view kind() const override { return "cuda"; }
+  bool enqueues() const override { return true; }
+  void use_device() override { check(cudaSetDevice(device_), "cudaSetDevice"); }
+
+  std::shared_ptr<const Mark> mark() override { return mark_on(stream_); }
+  std::shared_ptr<const Mark> mark_caller(CUstream_st* caller) override { return mark_on(caller); }
+
+  void await(const Mark& mark) override {
+    hold(mark, stream_);
+    if (streams_) hold(mark, streams_->comm());
+  }
+
+  void hold_caller(const Mark& mark, CUstream_st* caller) override { hold(mark, caller); }
 
   std::shared_ptr<void> allocate(std::size_t bytes) override {
-    return cuda::allocate(bytes, stream_);
+    return streams_ ? streams_->allocate(bytes) : cuda::allocate(bytes, stream_);
+  }
+
+  std::shared_ptr<void> allocate_landing(std::size_t bytes) override {
+    return streams_ ? streams_->allocate_landing(bytes) : allocate(bytes);
   }
 
   void clear(void* memory, std::size_t bytes) override {
@@ -104,13 +124,28 @@ class CudaSteps final : public Steps {
   }
 
  private:
-  cudaStream_t stream_;
+  std::shared_ptr<const Mark> mark_on(cudaStream_t stream) const {
+    const DeviceScope scope(device_);  // an event is of the device that is current
+    return std::make_shared<EventMark>(stream);
+  }
+
+  static void hold(const Mark& mark, cudaStream_t stream) {
+    dynamic_cast<const EventMark&>(mark).hold(stream);
+  }
+
+  const std::shared_ptr<StreamPair> streams_;  // null: the stream is the caller's
+  const int device_;
+  const cudaStream_t stream_;
 };
 
 }  // namespace
 
 std::unique_ptr<Steps> make_steps(cudaStream_t stream) {
   return std::make_unique<CudaSteps>(stream);
+}
+
+std::unique_ptr<Steps> make_steps(std::shared_ptr<StreamPair> streams) {
+  return std::make_unique<CudaSteps>(std::move(streams));
 }
 
 }  // namespace byzccl::cuda

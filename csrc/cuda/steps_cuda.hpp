@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "csrc/cuda/stream_pair.hpp"
 #include "csrc/steps.hpp"
 
 namespace byzccl::cuda {
@@ -15,6 +16,10 @@ namespace byzccl::cuda {
 /// is enqueued on `stream`, and only read() waits for it. Scratch is taken and given back in the
 /// order of the stream.
 std::unique_ptr<Steps> make_steps(cudaStream_t stream);
+
+/// The same on streams->compute(), beside messages on streams->comm(): what await() is given holds
+/// both, and messages may land in what allocate_landing() gives at once.
+std::unique_ptr<Steps> make_steps(std::shared_ptr<StreamPair> streams);
 
 /// sums [shards, pairs] of all shards of a whole add, as Steps::pairwise_distances gives them one
 /// by one; the columns are cut into `shards` shards as rules::Grid does.

@@ -1,40 +1,21 @@
 // SPDX-License-Identifier: MIT
-// Ranks that are threads: a mailbox for each ordered pair, and a board that is a map.
+// Ranks that are threads: a mailbox for each ordered pair, and a board that they share.
 
 #include <byzccl/local_transport.hpp>
-#include <map>
-#include <mutex>
-#include <string>
 #include <utility>
 
+#include "csrc/transport/endpoint.hpp"
 #include "csrc/transport/mailbox.hpp"
+#include "csrc/transport/map_board.hpp"
 
 namespace byzccl {
 namespace {
 
+using transport::check_peer;
 using transport::Mailbox;
+using transport::MapBoard;
+using transport::NoMessage;
 using transport::Receipt;
-
-class LocalBoard final : public Board {
- public:
-  void put(const std::string& key, const std::string& value) override {
-    const std::lock_guard lock(mutex_);
-    notes_[key] = value;
-  }
-  std::optional<std::string> get(const std::string& key) override {
-    const std::lock_guard lock(mutex_);
-    const auto note = notes_.find(key);
-    return note == notes_.end() ? std::nullopt : std::optional(note->second);
-  }
-  std::string put_first(const std::string& key, const std::string& value) override {
-    const std::lock_guard lock(mutex_);
-    return notes_.try_emplace(key, value).first->second;
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::string> notes_;
-};
 
 /// What the ends of a group share.
 struct Group {
@@ -44,7 +25,7 @@ struct Group {
 
   int size;
   std::unique_ptr<Mailbox[]> boxes;  // [from, to]
-  LocalBoard board;
+  MapBoard board;
 };
 
 /// Messages are copied when they are sent, so a send is done at once, or never.
@@ -86,14 +67,14 @@ class LocalTransport final : public Transport {
   int size() const override { return group_->size; }
 
   std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) override {
-    check(peer);
+    check_peer(peer, rank_, size());
     const bool sent = bytes == 0 || group_->box(rank_, peer).send(data, bytes);
     return std::make_unique<SendWork>(peer, sent);
   }
 
   std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) override {
-    check(peer);
-    if (bytes == 0) return std::make_unique<SendWork>(peer, true);
+    check_peer(peer, rank_, size());
+    if (bytes == 0) return std::make_unique<NoMessage>();
     return std::make_unique<RecvWork>(group_, peer, rank_,
                                       group_->box(peer, rank_).recv(data, bytes));
   }
@@ -109,11 +90,6 @@ class LocalTransport final : public Transport {
   }
 
  private:
-  void check(int peer) const {
-    BYZCCL_CHECK(peer >= 0 && peer < group_->size && peer != rank_, "no messages between rank ",
-                 rank_, " and rank ", peer, " of ", group_->size);
-  }
-
   std::shared_ptr<Group> group_;
   int rank_;
 };

@@ -50,6 +50,12 @@ class CudaError : public Error {
   using Error::Error;
 };
 
+/// NCCL refused a call. The message names the call and gives NCCL's own words.
+class NcclError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The arguments, printed one after the other.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
