@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 #include <vector>
 
 #include "csrc/cpu/column_job.hpp"
@@ -16,53 +17,13 @@
 #include <hwy/aligned_allocator.h>
 
 #include "csrc/cpu/mix-inl.h"
-#include "csrc/cpu/window-inl.h"
+#include "csrc/cpu/window_columns-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace byzccl::cpu::HWY_NAMESPACE {
 
 // Columns of y = W x that are formed at a time.
 inline constexpr std::int64_t kMixBlock = 256;
-
-// Columns between what is read and what is asked for.
-inline constexpr std::size_t kFetchAhead = 64;
-
-/// Columns of rows that lie ready: row i starts at x[i]. Returns the NaN columns.
-template <class In, class Out>
-std::int64_t window_columns(const ColumnJob& job, const In* const* x, std::int64_t columns,
-                            Out* out) {
-  using C = Compute<Out>;
-  const Lanes<C> tag;
-  constexpr std::size_t kLanes = lane_count<C>();
-  const int rows = job.window.rows;
-  alignas(64) C values[kMaxVectors * kLanes];
-  const auto infinity = hn::Set(tag, std::numeric_limits<C>::infinity());
-  const auto nan = hn::Set(tag, std::numeric_limits<C>::quiet_NaN());
-  std::int64_t nan_columns = 0;
-  for (std::int64_t column = 0; column < columns; column += kLanes) {
-    const std::size_t count =
-        static_cast<std::size_t>(std::min<std::int64_t>(kLanes, columns - column));
-    for (int i = 0; i < rows; ++i) {
-      const In* from = x[i] + column;
-      fetch_ahead(from, kFetchAhead);
-      const auto value = count == kLanes ? load(from) : load_first(from, count);
-      hn::Store(finite_or_infinity<C>(value), tag, values + i * kLanes);
-    }
-    for (int i = rows; i < job.size; ++i) hn::Store(infinity, tag, values + i * kLanes);
-    sort_values<C>(job.size, job.network, values);
-    const auto last_good = hn::Load(tag, values + rules::last_good_place(job.window) * kLanes);
-    const auto bad = hn::Eq(last_good, infinity);
-    const auto result = hn::IfThenElse(bad, nan, mean_of_window<C>(job.window, values));
-    if (count == kLanes) {
-      store(result, out + column);
-    } else {
-      store_first(result, out + column, count);
-    }
-    nan_columns +=
-        static_cast<std::int64_t>(hn::CountTrue(tag, hn::And(bad, hn::FirstN(tag, count))));
-  }
-  return nan_columns;
-}
 
 std::int64_t column_range(const ColumnJob& job, DType dtype, std::int64_t first, std::int64_t end) {
   return with_dtype(dtype, [&]<class T>(Type<T>) HWY_ATTR {

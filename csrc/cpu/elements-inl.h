@@ -110,6 +110,26 @@ HWY_INLINE void store(Vector<float> x, Float16* elements) {
   store_16(hn::Or(half, sign), elements);
 }
 
+/// Two vectors, one after the other. A NaN must be the quiet one without payload.
+template <class T>
+HWY_INLINE void store_two(Vector<float> low, Vector<float> high, T* elements) {
+  store(low, elements);
+  store(high, elements + lane_count<float>());
+}
+#if HWY_TARGET != HWY_SCALAR
+HWY_INLINE void store_two(Vector<float> low, Vector<float> high, BFloat16* elements) {
+  const Word u;
+  const hn::Repartition<std::uint16_t, Word> halves;
+  const auto rounded = [&](Vector<float> x) HWY_ATTR {
+    const auto bits = hn::BitCast(u, x);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(u, 1u));
+    return hn::BitCast(halves, hn::Add(bits, hn::Add(odd, hn::Set(u, 0x7fffu))));
+  };
+  hn::StoreU(hn::ConcatOdd(halves, rounded(high), rounded(low)), halves,
+             static_cast<std::uint16_t*>(static_cast<void*>(elements)));
+}
+#endif
+
 /// Asks for the element `ahead` after `element`, which may lie beyond the end of the row.
 template <class T>
 HWY_INLINE void fetch_ahead(const T* element, std::size_t ahead) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sorts columns in vectors, a column a lane, and averages their windows, for one instruction set.
+// The means of windows of sorted columns, a column a lane, for one instruction set.
 
 #if defined(BYZCCL_WINDOW_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BYZCCL_WINDOW_INL_H_
@@ -8,119 +8,55 @@
 #define BYZCCL_WINDOW_INL_H_
 #endif
 
+#include <algorithm>
 #include <byzccl/rules/columns.hpp>
-#include <byzccl/rules/sorting_network.hpp>
-#include <limits>
-#include <span>
-#include <utility>
 
 #include "csrc/cpu/elements-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace byzccl::cpu::HWY_NAMESPACE {
 
-template <class C>
-HWY_INLINE void exchange(Vector<C>& low, Vector<C>& high) {
-  const Vector<C> smaller = hn::Min(low, high);
-  high = hn::Max(low, high);
-  low = smaller;
-}
-
-template <class C, int n, std::size_t... Is>
-HWY_INLINE void run_network(Vector<C> (&v)[n], std::index_sequence<Is...>) {
-  (exchange<C>(v[rules::kNetwork<n>[Is].low], v[rules::kNetwork<n>[Is].high]), ...);
-}
-
-/// Sorts values [n, lanes] in registers.
-template <class C, int n>
-HWY_NOINLINE void sort_fixed(C* values) {
-  const Lanes<C> tag;
-  constexpr std::size_t kLanes = lane_count<C>();
-  Vector<C> v[n];
-  for (int i = 0; i < n; ++i) v[i] = hn::Load(tag, values + i * kLanes);
-  run_network<C, n>(v, std::make_index_sequence<rules::kNetwork<n>.size()>());
-  for (int i = 0; i < n; ++i) hn::Store(v[i], tag, values + i * kLanes);
-}
-
-/// Sorts values [.., lanes] by a list of comparators.
-template <class C>
-void sort_listed(std::span<const rules::Comparator> network, C* values) {
-  const Lanes<C> tag;
-  constexpr std::size_t kLanes = lane_count<C>();
-  for (const rules::Comparator c : network) {
-    auto low = hn::Load(tag, values + c.low * kLanes);
-    auto high = hn::Load(tag, values + c.high * kLanes);
-    exchange<C>(low, high);
-    hn::Store(low, tag, values + c.low * kLanes);
-    hn::Store(high, tag, values + c.high * kLanes);
-  }
-}
-
-// Largest network that is compiled as straight code: where it would only spill registers, the list
-// is as good and the compiler, under sanitizers above all, has much less to do.
-template <class C>
-constexpr int largest_fixed() {
-#if HWY_MAX_BYTES >= 64
-  return sizeof(C) == 4 ? 64 : 16;
-#elif HWY_MAX_BYTES == 32
-  return sizeof(C) == 4 ? 32 : 16;
-#else
-  return 16;
-#endif
-}
-
-/// Sorts values [size, lanes]: a size of kNetworkSizes, or any above the last of them. `network`
-/// serves sizes above 16.
-template <class C>
-HWY_INLINE void sort_values(int size, std::span<const rules::Comparator> network, C* values) {
-  if (size == 4) return sort_fixed<C, 4>(values);
-  if (size == 8) return sort_fixed<C, 8>(values);
-  if (size == 16) return sort_fixed<C, 16>(values);
-  if constexpr (largest_fixed<C>() >= 32) {
-    if (size == 24) return sort_fixed<C, 24>(values);
-    if (size == 32) return sort_fixed<C, 32>(values);
-  }
-  if constexpr (largest_fixed<C>() >= 64) {
-    if (size == 48) return sort_fixed<C, 48>(values);
-    if (size == 64) return sort_fixed<C, 64>(values);
-  }
-  sort_listed<C>(network, values);
-}
-
-template <class C>
-HWY_INLINE Vector<C> finite_or_infinity(Vector<C> x) {
-  const Lanes<C> tag;
-  const auto finite = hn::Le(hn::Abs(x), hn::Set(tag, std::numeric_limits<C>::max()));
-  return hn::IfThenElse(finite, x, hn::Set(tag, std::numeric_limits<C>::infinity()));
-}
-
 /// rules::mean_of in vectors.
-template <class C>
-HWY_INLINE Vector<C> mean_of_places(const rules::Places& places, const C* sorted) {
+template <class C, class At>
+HWY_INLINE Vector<C> mean_of_places(const rules::Places& places, const At& at) {
   const Lanes<C> tag;
-  constexpr std::size_t kLanes = lane_count<C>();
-  auto sum = hn::Load(tag, sorted + places.first * kLanes);
-  for (int i = 1; i < places.count; ++i) {
-    sum = hn::Add(sum, hn::Load(tag, sorted + (places.first + i) * kLanes));
-  }
+  auto sum = at(places.first);
+  for (int i = 1; i < places.count; ++i) sum = hn::Add(sum, at(places.first + i));
   return hn::Div(sum, hn::Set(tag, static_cast<C>(places.count)));
 }
 
-/// rules::window_mean over sorted values [window.rows, lanes].
-template <class C>
-HWY_INLINE Vector<C> mean_of_window(const Window& window, const C* sorted) {
+/// What every column of a job has in common, found once.
+struct WindowPlaces {
+  explicit WindowPlaces(const Window& of)
+      : window(of),
+        centre(rules::centre_of(of)),
+        last_good(rules::last_good_place(of)),
+        is_mean(of.kind == WindowKind::kTrimmed || of.kind == WindowKind::kNearestTrimmed),
+        used(rules::is_nearest(of.kind) ? rules::Places{0, of.rows} : centre) {}
+
+  Window window;
+  rules::Places centre;
+  int last_good;
+  bool is_mean;        ///< the centre is the mean of all its places, not of one or two middle ones
+  rules::Places used;  ///< all that mean_of_window asks for
+};
+
+template <class C, class At>
+HWY_INLINE Vector<C> centre_of_window(const WindowPlaces& places, const At& at) {
+  if (places.is_mean) return mean_of_places<C>(places.centre, at);
+  const int first = places.centre.first;
+  if (places.centre.count == 1) return at(first);
+  const auto half = hn::Set(Lanes<C>(), C(0.5));
+  return hn::Add(hn::Mul(half, at(first)), hn::Mul(half, at(first + 1)));
+}
+
+/// rules::window_mean over sorted columns: at(i) is their value i, 0 <= i < window.rows.
+template <bool kNearest, class C, class At>
+HWY_INLINE Vector<C> mean_of_window(const WindowPlaces& places, const At& at) {
+  const auto centre = centre_of_window<C>(places, at);
+  if constexpr (!kNearest) return centre;
   const Lanes<C> tag;
-  constexpr std::size_t kLanes = lane_count<C>();
-  const auto at = [&](int i) HWY_ATTR { return hn::Load(tag, sorted + i * kLanes); };
-  const rules::Places places = rules::centre_of(window);
-  const bool trims =
-      window.kind == WindowKind::kTrimmed || window.kind == WindowKind::kNearestTrimmed;
-  const auto half = hn::Set(tag, C(0.5));
-  const auto centre = trims               ? mean_of_places<C>(places, sorted)
-                      : places.count == 1 ? at(places.first)
-                                          : hn::Add(hn::Mul(half, at(places.first)),
-                                                    hn::Mul(half, at(places.first + 1)));
-  if (!rules::is_nearest(window.kind)) return centre;
+  const Window& window = places.window;
   // Of the two ends the farther one leaves `dropped` times (rules::lower_end_leaves). Outwards from
   // the centre both sides are sorted by distance, so this takes the `dropped` farthest of two
   // sorted lists: value i of the lower side is among them exactly if it beats the value of the
@@ -132,12 +68,20 @@ HWY_INLINE Vector<C> mean_of_window(const Window& window, const C* sorted) {
   for (int i = 0; i < dropped; ++i) {
     lower_leaves[i] = hn::Gt(hn::Sub(centre, at(i)), hn::Sub(at(upper + i), centre));
   }
+  const int low = std::min(dropped, upper);
+  const int high = std::max(dropped, upper);
   auto sum = hn::Zero(tag);
-  for (int i = 0; i < window.rows; ++i) {
+  for (int i = 0; i < low; ++i) sum = hn::Add(sum, hn::IfThenZeroElse(lower_leaves[i], at(i)));
+  for (int i = low; i < high; ++i) {
     auto value = at(i);
-    if (i < dropped) value = hn::IfThenZeroElse(lower_leaves[i], value);
-    if (i >= upper) value = hn::IfThenElseZero(lower_leaves[i - upper], value);
+    if (dropped > upper) {
+      value = hn::IfThenZeroElse(lower_leaves[i], value);
+      value = hn::IfThenElseZero(lower_leaves[i - upper], value);
+    }
     sum = hn::Add(sum, value);
+  }
+  for (int i = high; i < window.rows; ++i) {
+    sum = hn::Add(sum, hn::IfThenElseZero(lower_leaves[i - upper], at(i)));
   }
   return hn::Div(sum, hn::Set(tag, static_cast<C>(window.keep)));
 }

@@ -8,6 +8,7 @@
 #include <byzccl/aggregate.hpp>
 #include <byzccl/rules/columns.hpp>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -119,7 +120,7 @@ TEST_CASE("windows have the bits of the definition for every number of rows") {
 TEST_CASE("windows have the bits of the definition for every dtype and tail") {
   for (const DType dtype : test::kEveryDType) {
     for (const int n : {3, 8, 13}) {
-      for (const std::int64_t d : {0, 1, 7, 16, 17, 8192 + 31}) {
+      for (const std::int64_t d : {0, 1, 7, 16, 17, 32 + 15, 8192 + 31}) {
         if (d == 0) {
           float nothing = 0;
           const std::vector<const void*> x(static_cast<std::size_t>(n), nullptr);
@@ -130,6 +131,22 @@ TEST_CASE("windows have the bits of the definition for every dtype and tail") {
         check_windows(awkward_stack(n, d, dtype), d, dtype);
       }
     }
+  }
+}
+
+TEST_CASE("every value of 16 bits has its place") {
+  const std::int64_t d = 1 << 16;
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
+    std::vector<Row> rows;
+    for (int i = 0; i < 5; ++i) rows.emplace_back(d, dtype);
+    test::Random random(16);
+    for (std::int64_t column = 0; column < d; ++column) {
+      const auto bits = static_cast<std::uint16_t>(column);
+      std::memcpy(static_cast<char*>(rows[3].data()) + 2 * column, &bits, 2);
+      for (const std::size_t i : {0, 1, 2}) rows[i].set(column, random.uniform());
+      rows[4].set(column, awkward(random));
+    }
+    check_windows(rows, d, dtype);
   }
 }
 
