@@ -28,7 +28,8 @@ stage = @mkdir -p $(dir $(STAGES)); now=$$(date +%s); \
 STAGE_TABLE = awk -F '\t' '$$1 == $(BYZCCL_START) { if (name) printf "%6d s  %s\n", $$2 - at, name; \
 	at = $$2; name = $$3 }' $(STAGES)
 
-.PHONY: help demo test setup build package ctest pytest install-test lint lint-quick sanitize asan tsan bench gpu-suite clean
+.PHONY: help demo test setup build package ctest pytest install-test lint lint-quick sanitize asan tsan bench mutants \
+        gpu-build gpu-bundle gpu-suite clean
 
 help:
 	@echo 'make demo       train with Byzantine workers, with and without byzccl; ARGS="--help" for more'
@@ -37,7 +38,10 @@ help:
 	@echo 'make lint       ruff, clang-format, mypy'
 	@echo 'make sanitize   C++ tests under ASan and UBSan, the parallel ones under TSan'
 	@echo 'make bench      speed against the machine and against peers; ARGS=--quick for a minute'
-	@echo 'make gpu-suite  what needs a GPU'
+	@echo 'make mutants    changes the kernels in small ways and shows that the tests notice'
+	@echo 'make gpu-build  the kernels for all architectures (80, 90, 100, 120)'
+	@echo 'make gpu-suite  builds, tests and measures everything CUDA; without a GPU on the double'
+	@echo 'make gpu-bundle the same, built here to be run elsewhere: gpu-suite ARGS="--bundle FOLDER"'
 	@echo 'make clean      remove build folders and demo-out/'
 	@echo 'make setup      only install what all of them need (they do it by themselves)'
 
@@ -105,9 +109,22 @@ bench: package
 	@$(BIN)/cmake --build build --target byzccl_kernels_bench
 	@benchmarks/run $(ARGS)
 
+mutants: setup
+	@PYTHONPATH=tests $(BIN)/python -m mutants $(ARGS)
+
+gpu-build: setup
+	$(call stage,Kernels for every architecture)
+	@$(CONFIGURE) --preset default -B build-archs -DBYZCCL_TORCH=OFF -DBYZCCL_TESTS=OFF \
+	  -DBYZCCL_CUDA=ON '-DBYZCCL_CUDA_ARCHITECTURES=80;90;100;120'
+	@$(BIN)/cmake --build build-archs --target byzccl_cuda
+
+# Without the setup: on a machine with a GPU there may be nothing to download from.
+PYTHON3 = $(shell test -x $(BIN)/python && echo $(BIN)/python || echo python3)
 gpu-suite:
-	@echo 'Nothing runs on a GPU yet but the selectors; there are no CUDA kernels for distances,'
-	@echo 'sums or columns to test or measure. Nothing was run.'
+	@$(PYTHON3) -m benchmarks.gpu_suite run $(ARGS)
+
+gpu-bundle: setup
+	@$(BIN)/python -m benchmarks.gpu_suite bundle $(ARGS)
 
 clean:
-	rm -rf build build-wheel build-asan build-tsan demo-out
+	rm -rf build build-wheel build-asan build-tsan build-gpu build-archs demo-out

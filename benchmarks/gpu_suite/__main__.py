@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""Builds, tests and measures everything CUDA. Correctness comes first, then benchmarks, then the
+sanitizer; what is found is in the out folder after every step, and a short table comes last.
+
+Without a GPU everything is built and the device double stands in; that ends with 0."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import time
+from pathlib import Path
+
+from . import build, goals, stages
+from .machine import ROOT, commit, gpu_facts
+from .record import FAILED, NOT_RUN, PASSED, Record, Step, summary
+
+BUDGET = 470.0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="gpu_suite", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="build, test, measure")
+    run.add_argument("--bundle", type=Path, help="a folder that `make gpu-bundle` made elsewhere")
+    run.add_argument(
+        "--deps", type=Path, help="what to build with beside the system: a bundle's deps"
+    )
+    run.add_argument("--out", type=Path, default=ROOT / "out" / "gpu")
+    run.add_argument("--torch", action="store_true", help="build the extension, and run its tests")
+    run.add_argument("--quick", action="store_true", help="small benchmarks only")
+    run.add_argument("--budget", type=float, default=BUDGET, help="seconds that all of it may take")
+    bundle = commands.add_parser("bundle", help="build here, to be run elsewhere")
+    for command in (run, bundle):
+        command.add_argument("--architectures", default="90")
+    return parser.parse_args()
+
+
+def build_all(record: Record, options: argparse.Namespace, with_gpu: bool) -> bool:
+    """False if it failed."""
+    begin = time.monotonic()
+    targets = [*build.gpu_programs(), build.BENCHMARK]
+    targets += [] if with_gpu else build.DOUBLES
+    targets += ["byzccl_python"] if options.torch else []
+    state, detail = PASSED, ""
+    try:
+        build.configure(options.architectures, options.deps, options.torch)
+        build.build(targets)
+    except subprocess.CalledProcessError as error:
+        state, detail = FAILED, str(error)
+    record.add(Step("build", state, time.monotonic() - begin, detail))
+    return state == PASSED
+
+
+def run(options: argparse.Namespace) -> int:
+    options.out.mkdir(parents=True, exist_ok=True)
+    log = options.out / "log.txt"
+    log.write_text("")
+    bundle = options.bundle.resolve() if options.bundle else None
+    if bundle is not None and options.torch:
+        raise SystemExit("--torch builds: without --bundle, with its deps")
+    gpu = gpu_facts()
+    facts = {**(gpu or {"device": "no GPU"}), "commit": commit(bundle)}
+    record = Record(
+        options.out / "suite.json", facts, budget=options.budget if gpu else float("inf")
+    )
+    if bundle is None and not build_all(record, options, bool(gpu)):
+        return 1
+    if gpu:
+        stages.correctness(record, log, bundle, True)
+        if options.torch:
+            stages.python_tests(record, log)
+        stages.benchmarks(record, log, bundle, options.out, options.quick)
+        if options.torch:
+            packages = options.deps.resolve().parent / "peers" if options.deps else None
+            stages.peers(record, log, options.out, packages)
+        stages.sanitize(record, log, bundle)
+    elif bundle is None:
+        stages.correctness(record, log, None, False)
+        stages.doubles(record, log)
+    else:
+        record.add(Step("all", NOT_RUN, 0, "no GPU: nothing run"))
+    print()
+    for line in goals.lines(options.out):
+        print(line)
+    print(summary(record))
+    if not gpu:
+        print("No GPU here: nothing ran on one.")
+    return 1 if record.failed() else 0
+
+
+def main() -> int:
+    options = arguments()
+    if options.command == "run":
+        return run(options)
+    build.configure(options.architectures, None, torch=False)
+    build.build([*build.gpu_programs(), build.BENCHMARK])
+    build.make_bundle()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Shows that the tests of the device double notice every small change of a kernel: each barrier
+dropped, each memory order relaxed, each comparison, 1, first index and subscript off by one.
+
+All mutants are in one build of a copy of the project; an environment variable chooses one. A mutant
+is run against the programs that come by it, until one fails. equivalent.txt lists those that change
+nothing that anybody could see, and why."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+from .runs import PROGRAMS, ROOT, THREADED, build, copy_tree, reached_by, run
+from .sites import Site
+
+EQUIVALENT = Path(__file__).parent / "equivalent.txt"
+KINDS = ("barrier", "order", "comparison", "one", "start", "index")
+STATES = ("caught", "equivalent", "not reached", "survived")
+
+
+def key_of(site: Site) -> str:
+    return f"{Path(site.file).name} | {site.text} | {site.change}"
+
+
+def equivalent() -> dict[str, str]:
+    """From what a mutant is to why it changes nothing."""
+    found = {}
+    for line in EQUIVALENT.read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            what, _, why = line.rpartition(" | ")
+            found[what.strip()] = why.strip()
+    return found
+
+
+class Hunt:
+    """All programs, what they come by, and what became of each mutant."""
+
+    def __init__(self, tree: Path, sites: list[Site]) -> None:
+        self.known = equivalent()
+        self.programs: list[tuple[Path, set[int], float]] = []
+        for sanitize, names in (("", PROGRAMS), ("thread", THREADED)):
+            folder = build(tree, sanitize, names)
+            for name in names:
+                baseline = run(folder / name, None, 1200)
+                reached = reached_by(folder / name)
+                if not sanitize:
+                    reached -= {site.number for site in sites if site.kind == "order"}
+                print(
+                    f"{name}: {baseline.seconds:.0f} s, comes by {len(reached)} mutants", flush=True
+                )
+                self.programs.append((folder / name, reached, 60 + 10 * baseline.seconds))
+
+    def judge(self, site: Site) -> tuple[Site, str, str]:
+        if key_of(site) in self.known:
+            return site, "equivalent", self.known[key_of(site)]
+        state = "not reached"
+        for program, reached, limit in self.programs:
+            if site.number not in reached:
+                continue
+            outcome = run(program, site.number, limit)
+            if not outcome.passed:
+                return site, "caught", f"{program.name}: {outcome.why}"
+            state = "survived"
+        return site, state, ""
+
+
+def table(results: list[tuple[Site, str, str]]) -> str:
+    counts = Counter((site.kind, state) for site, state, _ in results)
+    head = f"{'':12}" + "".join(f"{state:>14}" for state in ("mutants", *STATES))
+    rows = [head]
+    for kind in KINDS:
+        each = [counts[kind, state] for state in STATES]
+        rows.append(f"{kind:12}" + "".join(f"{count:14}" for count in (sum(each), *each)))
+    return "\n".join(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
+    parser.add_argument("--only", default="", help="regular expression: file:line of the mutants")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--json", type=Path, default=ROOT / "build" / "mutants" / "mutants.json")
+    parser.add_argument("--list", action="store_true", help="only list the mutants")
+    options = parser.parse_args()
+    tree = ROOT / "build" / "mutants" / "tree"
+    sites = copy_tree(tree)
+    wanted = [s for s in sites if re.search(options.only, f"{s.file}:{s.line}")]
+    if options.list:
+        for site in wanted:
+            print(site.number, f"{site.file}:{site.line}", site.kind, site.change, sep="  ")
+        return 0
+    hunt = Hunt(tree, sites)
+    results = []
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for result in pool.map(hunt.judge, wanted):
+            results.append(result)
+            site, state, _ = result
+            if state not in ("caught", "equivalent"):
+                print(f"{state}: {site.number} {key_of(site)}", flush=True)
+            found = [{**vars(site), "state": state, "why": why} for site, state, why in results]
+            options.json.write_text(json.dumps(found, indent=1) + "\n")
+    print(table(results))
+    return int(any(state in ("survived", "not reached") for _, state, _ in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
