@@ -20,7 +20,7 @@ namespace byzccl::kernels {
 
 /// Threads of a block that 64 sums each leave registers for.
 template <class C>
-inline constexpr int kTiledThreads = sizeof(C) == 8 ? 256 : 544;
+inline constexpr int kTiledThreads = sizeof(C) == 8 ? 256 : 512;
 
 /// Terms that one thread adds up before it hands them over.
 inline constexpr int kRun = 256;
