@@ -54,6 +54,14 @@ HWY_INLINE Vector<double> load(const double* elements) {
 HWY_INLINE Vector<float> load(const BFloat16* elements) {
   return hn::BitCast(Lanes<float>(), hn::ShiftLeft<16>(load_16(elements)));
 }
+#if (HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2) && !defined(HWY_DISABLE_F16C)
+HWY_INLINE Vector<float> load(const Float16* elements) {
+  const hn::Rebind<hwy::float16_t, Lanes<float>> half;
+  const auto bits =
+      hn::LoadU(Half(), static_cast<const std::uint16_t*>(static_cast<const void*>(elements)));
+  return hn::PromoteTo(Lanes<float>(), hn::BitCast(half, bits));
+}
+#else
 // byzccl::widen(Float16) in vectors: every case is computed and one is picked.
 HWY_INLINE Vector<float> load(const Float16* elements) {
   const Word u;
@@ -72,6 +80,7 @@ HWY_INLINE Vector<float> load(const Float16* elements) {
   wide = hn::IfThenElse(hn::RebindMask(u, hn::Gt(at, hn::Set(i, 0x7bff))), special, wide);
   return hn::BitCast(f, hn::Or(wide, sign));
 }
+#endif
 
 HWY_INLINE void store(Vector<float> x, float* elements) { hn::StoreU(x, Lanes<float>(), elements); }
 HWY_INLINE void store(Vector<double> x, double* elements) {

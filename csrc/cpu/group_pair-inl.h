@@ -33,9 +33,10 @@ struct Ahead {
 
 /// sums [kGroup, kGroup, lanes] (+)= the squared differences of every row a with every row b, over
 /// `columns`, a multiple of the lanes. kSame: a and b are the same group, and only i < j is summed.
-template <class C, bool kSame>
-HWY_NOINLINE void add_group_pair(const C* const* a, const C* const* b, std::size_t columns,
-                                 bool first, const Ahead& ahead, C* HWY_RESTRICT sums) {
+template <class T, bool kSame>
+HWY_NOINLINE void add_group_pair(const T* const* a, const T* const* b, std::size_t columns,
+                                 bool first, const Ahead& ahead, Compute<T>* HWY_RESTRICT sums) {
+  using C = Compute<T>;
   const Lanes<C> tag;
   constexpr std::size_t kLanes = lane_count<C>();
   Vector<C> sum[kGroup][kGroup];
@@ -44,17 +45,17 @@ HWY_NOINLINE void add_group_pair(const C* const* a, const C* const* b, std::size
       sum[i][j] = first ? hn::Zero(tag) : hn::Load(tag, sums + (i * kGroup + j) * kLanes);
     }
   }
-  const C* x[kGroup];
-  const C* y[kGroup];
+  const T* x[kGroup];
+  const T* y[kGroup];
   for (std::size_t i = 0; i < kGroup; ++i) x[i] = a[i], y[i] = b[i];
   for (std::size_t column = 0; column < columns; column += kLanes) {
     for (std::size_t k = 0; k < ahead.count; ++k) {
       __builtin_prefetch(ahead.rows[k] + column * ahead.column_bytes, 0, 3);
     }
     Vector<C> right[kGroup];
-    for (std::size_t j = 0; j < kGroup; ++j) right[j] = hn::LoadU(tag, y[j] + column);
+    for (std::size_t j = 0; j < kGroup; ++j) right[j] = load(y[j] + column);
     for (std::size_t i = 0; i < kGroup; ++i) {
-      const Vector<C> left = kSame ? right[i] : hn::LoadU(tag, x[i] + column);
+      const Vector<C> left = kSame ? right[i] : load(x[i] + column);
       for (std::size_t j = kSame ? i + 1 : 0; j < kGroup; ++j) {
         const Vector<C> difference = hn::Sub(left, right[j]);
         sum[i][j] = hn::MulAdd(difference, difference, sum[i][j]);

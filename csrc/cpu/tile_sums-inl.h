@@ -2,8 +2,8 @@
 // The sums of squared differences of a strip of tiles, for one instruction set.
 //
 // Columns are taken in blocks whose n rows stay in cache. Within a block, rows meet in groups: the
-// sums of a pair of groups stay in registers while their columns pass. 16-bit rows are widened once
-// a block.
+// sums of a pair of groups stay in registers while their columns pass. 16-bit rows are widened as
+// they are loaded if there are one or two groups, else once a block.
 
 #if defined(BYZCCL_TILE_SUMS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BYZCCL_TILE_SUMS_INL_H_
@@ -44,6 +44,9 @@ class StripSums {
         groups_((n_ + kGroup - 1) / kGroup),
         block_(block_columns(n_)),
         rows_(groups_ * kGroup),
+        as_sent_(groups_ * kGroup),
+        widens_in_registers_(!std::is_same_v<T, C> && groups_ <= 2 && strip.mixes == nullptr &&
+                             std::find(strip.x, strip.x + n_, nullptr) == strip.x + n_),
         widened_(hwy::AllocateAligned<C>(n_ * block_)),
         sums_(hwy::AllocateAligned<C>(groups_ * (groups_ + 1) / 2 * kGroup * kGroup * kLanes)) {
     if (!widened_ || !sums_) throw std::bad_alloc();
@@ -88,6 +91,14 @@ class StripSums {
 
   void add_block(std::int64_t column, std::size_t columns, bool first) {
     const std::size_t whole = (columns + kLanes - 1) / kLanes * kLanes;
+    if (widens_in_registers_ && whole == columns) {
+      for (std::size_t i = 0; i < as_sent_.size(); ++i) {
+        const void* row = strip_.x[std::min(i, n_ - 1)];
+        as_sent_[i] = static_cast<const T*>(row) + strip_.first_column + column;
+      }
+      add_pairs(as_sent_.data(), column, whole, first);
+      return;
+    }
     for (std::size_t i = 0; i < n_; ++i) {
       if (strip_.mixes != nullptr && !strip_.mixes[i].copies()) {
         C* to = widened_.get() + i * block_;
@@ -110,13 +121,20 @@ class StripSums {
       rows_[i] = widen_row(row, columns, widened_.get() + i * block_);
     }
     for (std::size_t i = n_; i < rows_.size(); ++i) rows_[i] = rows_[n_ - 1];
+    add_pairs(rows_.data(), column, whole, first);
+  }
+
+  /// Elements of the rows are of type T or C, `columns` a multiple of the lanes.
+  template <class E>
+  void add_pairs(const E* const* rows, std::int64_t column, std::size_t columns, bool first) {
+    const std::int64_t next = column + static_cast<std::int64_t>(columns);
     std::size_t call = 0;
     for (std::size_t i = 0; i < groups_; ++i) {
-      const C* const* a = rows_.data() + i * kGroup;
-      add_group_pair<C, true>(a, a, whole, first, ahead(column + columns, call++), sums_of(i, i));
+      const E* const* a = rows + i * kGroup;
+      add_group_pair<E, true>(a, a, columns, first, ahead(next, call++), sums_of(i, i));
       for (std::size_t j = i + 1; j < groups_; ++j) {
-        add_group_pair<C, false>(a, rows_.data() + j * kGroup, whole, first,
-                                 ahead(column + columns, call++), sums_of(i, j));
+        add_group_pair<E, false>(a, rows + j * kGroup, columns, first, ahead(next, call++),
+                                 sums_of(i, j));
       }
     }
   }
@@ -153,6 +171,8 @@ class StripSums {
   const std::size_t groups_;
   const std::size_t block_;                 ///< columns
   std::vector<const C*> rows_;              ///< of the current block; the last group is filled up
+  std::vector<const T*> as_sent_;           ///< the same, where rows are widened in registers
+  const bool widens_in_registers_;          ///< a row meets few groups, so that it is cheaper
   hwy::AlignedFreeUniquePtr<C[]> widened_;  ///< [n, block]
   hwy::AlignedFreeUniquePtr<C[]> sums_;     ///< [pairs of groups, kGroup, kGroup, lanes]
 };
