@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
 def build_all(record: Record, options: argparse.Namespace, with_gpu: bool) -> bool:
     """False if it failed."""
     begin = time.monotonic()
-    targets = [*build.gpu_programs(), build.BENCHMARK]
+    targets = [*build.gpu_programs(), *build.BENCHMARKS]
     targets += [] if with_gpu else build.DOUBLES
     targets += ["byzccl_python"] if options.torch else []
     state, detail = PASSED, ""
@@ -71,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
         if options.torch:
             stages.python_tests(record, log)
         stages.benchmarks(record, log, bundle, options.out, options.quick)
+        stages.all_reduce(record, log, bundle, options.out, options.quick)
         if options.torch:
             packages = options.deps.resolve().parent / "peers" if options.deps else None
             stages.peers(record, log, options.out, packages)
@@ -94,7 +95,7 @@ def main() -> int:
     if options.command == "run":
         return run(options)
     build.configure(options.architectures, None, torch=False)
-    build.build([*build.gpu_programs(), build.BENCHMARK])
+    build.build([*build.gpu_programs(), *build.BENCHMARKS])
     build.make_bundle()
     return 0
 

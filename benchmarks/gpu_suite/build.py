@@ -18,6 +18,8 @@ BUNDLE = BUILD / "bundle"
 MOST_BYTES = 60 << 20
 TESTS = ("aggregate_cuda", "golden_bits", "pairwise_kernels", "steps_cuda", "graph_capture")
 BENCHMARK = "byzccl_gpu_bench"
+ALL_REDUCE = "byzccl_all_reduce_perf"
+BENCHMARKS = (BENCHMARK, ALL_REDUCE)
 DOUBLES = (
     "device_double_test",
     "strips_test",
@@ -79,10 +81,10 @@ def build(targets: list[str]) -> None:
 
 
 def place_of(program: str, bundle: Path | None) -> Path:
-    """Of a test or the benchmark."""
+    """Of a test or a benchmark."""
     if bundle is not None:
         return bundle / "bin" / program
-    return BUILD / ("benchmarks" if program == BENCHMARK else "tests") / program
+    return BUILD / ("benchmarks" if program in BENCHMARKS else "tests") / program
 
 
 def environment(bundle: Path | None) -> dict[str, str]:
@@ -109,7 +111,7 @@ def make_bundle() -> None:
     shutil.rmtree(BUNDLE, ignore_errors=True)
     (BUNDLE / "bin").mkdir(parents=True)
     (BUNDLE / "lib").mkdir()
-    for program in [*gpu_programs(), BENCHMARK]:
+    for program in [*gpu_programs(), *BENCHMARKS]:
         to = BUNDLE / "bin" / program
         shutil.copy2(place_of(program, None), to)
         subprocess.run(["strip", str(to)], check=True)

@@ -114,6 +114,22 @@ def benchmarks(record: Record, log: Path, bundle: Path | None, out: Path, quick:
         record.add(step_of(f"benchmark: {name}", *found))
 
 
+def all_reduce(record: Record, log: Path, bundle: Path | None, out: Path, quick: bool) -> None:
+    """Beside NCCL's sum, checked bit for bit: alone, and ranks that share the GPU over sockets."""
+    program = str(build.place_of(build.ALL_REDUCE, bundle))
+    for ranks in (1, 2) if quick else (1, 2, 4):
+        largest = "4M" if quick else "256M" if ranks == 1 else "64M"
+        attackers = "1" if ranks == 4 else "0"
+        for algorithm in ("sharded", "ring"):
+            name = f"all_reduce, {ranks} ranks, {algorithm}"
+            json = out / f"gpu_all_reduce_{ranks}_{algorithm}.json"
+            sizes = ["-b", "1M", "-e", largest, "-f", "8", "-n", "5", "-w", "2"]
+            command = [program, "-g", str(ranks), "--algorithm", algorithm, *sizes]
+            command += ["--byzantine", attackers, "--json", str(json), "--timeout", "20"]
+            command += ["--commit", record.facts["commit"]]
+            record.add(step_of(name, *execute(command, record, log, bundle, 45)))
+
+
 def peers(record: Record, log: Path, out: Path, packages: Path | None) -> None:
     """torch, and ByzFL and ByzPy where they can be imported, on the same tensors as byzccl."""
     script = str(ROOT / "benchmarks" / "peers.py")
