@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <cuda_runtime_api.h>
+#ifdef BYZCCL_WITH_NCCL
+#include <nccl.h>
+#endif
 
 #include <byzccl/cuda.hpp>
 
@@ -7,9 +10,13 @@ namespace byzccl::cuda {
 
 Build build() {
   Build found{.compiled_runtime = CUDART_VERSION, .architectures = BYZCCL_CUDA_ARCHITECTURES};
-  // Neither call needs a device; where one fails, its 0 stays.
+  // No call needs a device; where one fails, its 0 stays.
   cudaRuntimeGetVersion(&found.runtime);
   cudaDriverGetVersion(&found.driver);
+#ifdef BYZCCL_WITH_NCCL
+  found.compiled_nccl = NCCL_VERSION_CODE;
+  ncclGetVersion(&found.nccl);
+#endif
   return found;
 }
 

@@ -39,6 +39,12 @@ def test_a_stranger_builds_and_runs(prefix: Path, tmp_path: Path) -> None:
     assert device.exists() == has_cuda()
     if has_cuda():
         said, other_runtime = run(device).splitlines()
+        asked = dynamic_section(device)["NEEDED"]
+        assert any(name.startswith("libcudart.so.") for name in asked)
+        [library] = prefix.rglob("libbyzccl_cuda.so")
+        if "libnccl.so.2" in dynamic_section(library)["NEEDED"]:
+            assert "libnccl.so.2" in asked
+            assert "libnccl.so.2" in dynamic_section(tmp_path / "build" / "tensors")["NEEDED"]
         # The same CUDA at run time; the GPU is used, or its absence told in the runtime's words.
         assert other_runtime == "0"
         assert said == "krum(f=1) on a GPU: 2" or said.startswith("CudaError: cuda")

@@ -99,24 +99,38 @@ def test_doctor_notes_one_thread_on_many_cores():
 
 
 H200 = doctor_cuda.Gpu("NVIDIA H200", 90, 139.8)
-WITHOUT = {"cuda": 0, "cuda_runtime": 0, "cuda_driver": 0, "cuda_architectures": ""}
-WITH = {"cuda": 13000, "cuda_runtime": 13010, "cuda_driver": 13020, "cuda_architectures": "80;90"}
+WITHOUT = {
+    "cuda": 0,
+    "cuda_runtime": 0,
+    "cuda_driver": 0,
+    "cuda_architectures": "",
+    "nccl": 0,
+    "nccl_runtime": 0,
+}
+WITH = {
+    "cuda": 13000,
+    "cuda_runtime": 13010,
+    "cuda_driver": 13020,
+    "cuda_architectures": "80;90",
+    "nccl": 22809,
+    "nccl_runtime": 22907,
+}
 
 
 def test_doctor_tells_builds_and_drivers_apart():
-    (line,) = doctor_cuda.versions(WITHOUT, [])
+    line, _ = doctor_cuda.versions(WITHOUT, [])
     assert "built without" in line.value and not line.problem
-    (line,) = doctor_cuda.versions(WITHOUT, [H200])
+    line, _ = doctor_cuda.versions(WITHOUT, [H200])
     assert "built without CUDA" in line.problem and "BYZCCL_CUDA=ON" in line.remedy
     assert not line.broken
-    (line,) = doctor_cuda.versions(WITH, [H200])
+    line, _ = doctor_cuda.versions(WITH, [H200])
     assert "built with 13.0, runtime 13.1, driver for up to 13.2" in line.value
     assert not line.problem
-    (line,) = doctor_cuda.versions({**WITH, "cuda_driver": 0}, [])
+    line, _ = doctor_cuda.versions({**WITH, "cuda_driver": 0}, [])
     assert "no driver" in line.value and not line.problem
-    (line,) = doctor_cuda.versions({**WITH, "cuda_driver": 12080}, [])
+    line, _ = doctor_cuda.versions({**WITH, "cuda_driver": 12080}, [])
     assert line.broken and "driver is for CUDA 12.8" in line.problem
-    (line,) = doctor_cuda.versions({**WITH, "cuda": 12080}, [H200])
+    line, _ = doctor_cuda.versions({**WITH, "cuda": 12080}, [H200])
     assert line.broken and "built with CUDA 12.8" in line.problem
 
 
@@ -143,12 +157,38 @@ def test_doctor_names_a_gpu_that_the_kernels_were_not_built_for():
         assert doctor_cuda.runs_on(architectures, capability) == fits, (architectures, capability)
 
 
+def test_doctor_tells_versions_of_nccl_apart():
+    line = doctor_cuda.nccl_version(WITHOUT, [])
+    assert line.value == "byzccl was built without" and not line.problem
+    line = doctor_cuda.nccl_version(WITHOUT, [H200])
+    assert "without NCCL" in line.problem and "BYZCCL_NCCL=ON" in line.remedy
+    line = doctor_cuda.nccl_version(WITH, [H200])
+    assert line.value == "built with 2.28.9, 2.29.7 is loaded" and not line.problem
+    line = doctor_cuda.nccl_version({**WITH, "nccl_runtime": 22703}, [H200])
+    assert "NCCL 2.27.3 is loaded, older" in line.problem
+
+
+def test_doctor_says_how_cuda_tensors_travel():
+    def body():
+        for info, devices, said in [
+            (WITHOUT, [H200], "built without CUDA"),
+            ({**WITH, "nccl": 0}, [], "built without NCCL"),
+            (WITH, [], "over NCCL; there is no GPU"),
+        ]:
+            (line,) = doctor_cuda.work(info, devices)
+            assert line.name == "CUDA tensors" and said in line.value
+            assert not line.problem
+
+    by_itself(body)
+
+
 def test_doctor_tries_a_rule_on_each_gpu():
     def body():
-        assert not list(doctor_cuda.work(WITHOUT, [H200]))
         devices = doctor_cuda.gpus()
-        found = list(doctor_cuda.work(WITH, devices or [H200]))
-        assert found[0].name == "a rule on GPU 0"
-        assert all(line.broken == (not devices) for line in found)
+        info = doctor._C.build_info() if devices else {**WITH, "nccl": 0}
+        *rules, exchange = doctor_cuda.work(info, devices or [H200])
+        assert all(line.broken == (not devices) for line in rules)
+        assert len(rules) == max(1, len(devices)) or not info["cuda"]
+        assert not exchange.broken, exchange
 
     by_itself(body)

@@ -184,6 +184,34 @@ def test_exchange_overlaps_with_backward():
     run(3, body)
 
 
+def test_reports_that_are_read_late():
+    """As on a CUDA device, where reading one waits."""
+    n, steps, slander = 4, 70, 2
+
+    def body(rank):
+        ddp = model()
+
+        def flip(gradient: torch.Tensor) -> None:
+            gradient.mul_(-100)
+
+        robust = byzccl.ddp.robustify(
+            ddp, timeout=SECONDS, tamper=flip if rank == slander else None
+        )
+        robust._reads_late = True
+        most = 0
+        for step in range(steps):
+            train(ddp, rank, 1)
+            most = max(most, len(robust._unread))
+            assert robust._last is None or robust._last.step < step or not robust._unread
+        assert most == byzccl.ddp._MOST_UNREAD - 1
+        assert robust.report().step == steps - 1 and not robust._unread
+        assert robust.excluded == tuple(steps * (r == slander) for r in range(n))
+        train(ddp, rank, 1)
+        assert robust.state_dict()["steps"] == steps + 1
+
+    run(n, body)
+
+
 def test_what_the_hook_cannot_see_is_refused():
     def body(rank):
         with pytest.raises(byzccl.InvalidArgument, match="DistributedDataParallel"):

@@ -69,7 +69,7 @@ def test_a_group_that_failed_says_how_to_go_on():
         x = torch.full((5,), float(rank))
         byzccl.all_reduce(x.clone(), "mean")
         if rank == 0:
-            communicator_of(dist.group.WORLD).abort("enough")
+            communicator_of(dist.group.WORLD, torch.device("cpu")).abort("enough")
         with pytest.raises(byzccl.TransportError, match="enough"):
             byzccl.all_reduce(x.clone(), "mean")
         for _ in range(2):

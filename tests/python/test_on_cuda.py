@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import byzccl
-from byzccl import _C, report
+from byzccl import _C, functional, report
+from ranks import run
 
 WITH_CUDA = _C.build_info()["cuda"] > 0
 
@@ -69,11 +71,48 @@ def test_what_takes_host_memory_alone_says_so():
         byzccl.attack.Adversary("sign_flip").craft(pretended(X), n=7, f=2, rank=6, step=0)
 
 
+def test_ranks_on_different_devices_are_told():
+    def body(rank):
+        start = time.monotonic()
+        with pytest.raises(byzccl.MismatchError, match=r"cpu on \[1\]; cuda on \[0, 2\]"):
+            byzccl.Communicator(device="cpu" if rank == 1 else "cuda:0")
+        assert time.monotonic() - start < 10
+        x = torch.full((5,), float(rank))
+        byzccl.all_reduce(x, "mean")  # the next ones meet
+        assert torch.equal(x, torch.ones(5))
+
+    run(3, body)
+
+
+def test_collectives_without_cuda_fail_at_once():
+    def body(rank):
+        start = time.monotonic()
+        said = "driver|built without (CUDA|NCCL)"
+        with pytest.raises(RuntimeError, match=said):
+            byzccl.all_reduce(pretended(X), "mean")
+        with pytest.raises(RuntimeError, match=said):
+            functional.all_reduce(pretended(X), "mean")
+        with pytest.raises(byzccl.InvalidArgument, match="delay_ms and deceit are for tensors on"):
+            byzccl.Communicator(device="cuda:0", delay_ms=1)
+        with pytest.raises(byzccl.InvalidArgument, match="must be on the CPU, is on cuda:0"):
+            byzccl.Communicator().all_reduce(pretended(X), "mean")
+        assert time.monotonic() - start < 20
+        x = torch.full((5,), float(rank))
+        byzccl.all_reduce(x, "mean")
+        assert torch.equal(x, torch.full((5,), 0.5))
+
+    if torch.cuda.device_count() > 0 and WITH_CUDA:
+        pytest.skip("there is a GPU: tests/python/gpu/ uses it")
+    run(2, body)
+
+
 def test_shapes_are_known_without_a_gpu():
     with FakeTensorMode():
         x = torch.empty(7, 3, 2, dtype=torch.bfloat16, device="cuda:0")
         out = byzccl.aggregate(x, "krum(f=2)")
         assert out.shape == (3, 2) and out.dtype == x.dtype and out.device == x.device
+        summed = torch.ops.byzccl.all_reduce(x, "mean", "group")
+        assert summed.shape == x.shape and summed.device == x.device
         with pytest.raises(ValueError, match=r"needs n >= 2 f \+ 3"):
             byzccl.aggregate(x, "krum(f=3)")
 

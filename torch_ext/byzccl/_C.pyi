@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, device
 from torch._C._distributed_c10d import Backend, Store
 
 version: str
@@ -74,6 +74,7 @@ class Communicator:
         timeout_ms: int,
         chunk_bytes: int,
         wire: Wire = ...,
+        device: device = ...,
     ) -> None: ...
     @property
     def rank(self) -> int: ...

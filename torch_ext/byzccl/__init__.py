@@ -33,7 +33,14 @@ from byzccl.distance_rules import (
     MultiKrum,
     Smea,
 )
-from byzccl.errors import CudaError, Error, InvalidArgument, MismatchError, TransportError
+from byzccl.errors import (
+    CudaError,
+    Error,
+    InvalidArgument,
+    MismatchError,
+    NcclError,
+    TransportError,
+)
 from byzccl.local import aggregate, explain
 from byzccl.pending import Exchange, Pending
 from byzccl.report import Report
@@ -64,6 +71,7 @@ __all__ = [
     "Monna",
     "MultiBulyan",
     "MultiKrum",
+    "NcclError",
     "Nnm",
     "ParameterInfo",
     "Pending",

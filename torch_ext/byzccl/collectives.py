@@ -15,8 +15,10 @@ from byzccl.errors import InvalidArgument, TransportError
 from byzccl.pending import Pending
 from byzccl.rule import RuleLike
 
-# A communicator per group and algorithm. It holds no reference to its group, and goes with it.
-_cache: weakref.WeakKeyDictionary[dist.ProcessGroup, dict[str, Communicator]] = (
+# A communicator per group, algorithm and device. It holds no reference to its group, and goes with
+# it.
+_Key = tuple[str, torch.device]
+_cache: weakref.WeakKeyDictionary[dist.ProcessGroup, dict[_Key, Communicator]] = (
     weakref.WeakKeyDictionary()
 )
 
@@ -26,13 +28,18 @@ def default_algorithm() -> str:
     return os.environ.get("BYZCCL_ALGORITHM", "sharded")
 
 
-def communicator_of(group: dist.ProcessGroup) -> Communicator:
-    """The communicator that all_reduce uses for `group`; the first call meets the other ranks."""
-    algorithm = default_algorithm()
+def communicator_of(group: dist.ProcessGroup, device: torch.device) -> Communicator:
+    """The communicator that all_reduce uses for `group` and tensors on `device`.
+
+    The first call meets the other ranks.
+    """
+    if device.type != "cuda":  # the CPU's communicator says what is wrong with others, to all ranks
+        device = torch.device("cpu")
+    key = (default_algorithm(), device)
     of_group = _cache.setdefault(group, {})
-    if algorithm not in of_group:
-        of_group[algorithm] = Communicator(group, algorithm)
-    failure = of_group[algorithm].failure
+    if key not in of_group:
+        of_group[key] = Communicator(group, key[0], device=device)
+    failure = of_group[key].failure
     if failure is not None:
         raise TransportError(
             "this group's communicator has failed before. If all its ranks are alive, let each "
@@ -40,7 +47,7 @@ def communicator_of(group: dist.ProcessGroup) -> Communicator:
             f"It failed with: {failure}",
             failure.suspects,
         )
-    return of_group[algorithm]
+    return of_group[key]
 
 
 def forget(group: dist.ProcessGroup | None = None) -> None:
@@ -78,6 +85,10 @@ def all_reduce(
     `previous` is for centered_clipping alone: its output of the step before, alike on all ranks and
     in memory of its own.
 
+    A CUDA tensor is taken in the order of the current stream, and travels over NCCL; the group's
+    backend may be any. The call, or wait(), returns once all ranks have agreed on it and the work
+    is enqueued; the current stream comes after it. A CUDA graph cannot capture it.
+
     Raises InvalidArgument or MismatchError (ValueErrors) and TransportError (a RuntimeError that
     names the ranks held responsible in `suspects`); docs/errors.md says what may be used after
     which.
@@ -85,7 +96,7 @@ def all_reduce(
     if c10d._rank_not_in_group(group):
         c10d._warn_not_in_group("byzccl.all_reduce")
         return None
-    pending = communicator_of(member_of(group)).all_reduce(tensor, rule, previous)
+    pending = communicator_of(member_of(group), tensor.device).all_reduce(tensor, rule, previous)
     if async_op:
         return pending
     pending.wait()

@@ -16,7 +16,7 @@ from torch._C._distributed_c10d import PrefixStore, ProcessGroupGloo
 from torch.distributed import distributed_c10d as c10d
 
 from byzccl import _C
-from byzccl.errors import Error, InvalidArgument, TransportError
+from byzccl.errors import Error, InvalidArgument, MismatchError, TransportError
 from byzccl.pending import Exchange, Pending, check_process
 from byzccl.rule import RuleLike
 
@@ -25,14 +25,33 @@ from byzccl.rule import RuleLike
 _count: weakref.WeakKeyDictionary[dist.ProcessGroup, Iterator[int]] = weakref.WeakKeyDictionary()
 
 
+def _with_index(device: torch.device) -> torch.device:
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return device
+
+
+def _check_devices(kinds: list[str]) -> None:
+    """Of all ranks: NCCL meets nobody who talks over Gloo."""
+    if len(set(kinds)) > 1:
+        said = "; ".join(
+            f"{kind} on {[rank for rank, other in enumerate(kinds) if other == kind]}"
+            for kind in sorted(set(kinds))
+        )
+        raise MismatchError(f"ranks reduce tensors of different devices: {said}")
+
+
 class Communicator:
-    """Robust collectives over a group of torch.distributed.
+    """Robust collectives over a group of torch.distributed, of whatever backend.
 
-    It talks over a Gloo backend of its own, never the group's, so that neither disturbs the other.
-    All ranks of the group create their communicators in the same order. After a TransportError a
-    communicator cannot be used again; make a new one.
+    It talks over a Gloo backend of its own, never the group's, so that neither disturbs the other;
+    on a CUDA device tensors travel over an NCCL communicator of its own. All ranks of the group
+    create their communicators in the same order. After a TransportError a communicator cannot be
+    used again; make a new one.
 
-    Tensors are dense, on the CPU, float32, float16, bfloat16 or float64.
+    Tensors are dense, on `device`, float32, float16, bfloat16 or float64. On a CUDA device a call
+    takes its tensors in the order of torch's current stream; wait() lets the current stream come
+    after the result and does not wait for the device.
     """
 
     def __init__(
@@ -42,6 +61,7 @@ class Communicator:
         timeout: timedelta = timedelta(minutes=5),
         chunk_bytes: int = 4 << 20,
         *,
+        device: torch.device | str = "cpu",
         delay_ms: int = 0,
         deceit: str = "none",
     ) -> None:
@@ -52,8 +72,10 @@ class Communicator:
             algorithm: "sharded" or "ring". No result depends on it.
             timeout: how long one rank may keep the others waiting before they name it.
             chunk_bytes: most bytes of one message. No result depends on it.
-            delay_ms: holds every message back, to try a slow network.
-            deceit: an attack on messages, "equivocate" or "tamper", that this rank carries out.
+            device: where the tensors lie: the CPU on all ranks, or a CUDA device of each rank's.
+            delay_ms: holds every message back, to try a slow network. On the CPU only.
+            deceit: an attack on messages, "equivocate" or "tamper", that this rank carries out. On
+                the CPU only.
         """
         if group is None:
             group = dist.group.WORLD
@@ -69,6 +91,8 @@ class Communicator:
             f"byzccl/{group.group_name}/{count}", c10d._get_process_group_store(group)
         )
         rank, size = dist.get_rank(group), dist.get_world_size(group)
+        self.device = _with_index(torch.device(device))
+        store.set(f"device/{rank}", self.device.type)
         try:
             gloo = ProcessGroupGloo(store, rank, size, timeout)
         except RuntimeError as error:
@@ -76,11 +100,18 @@ class Communicator:
                 f"rank {rank} did not meet all {size} ranks of the group within {timeout}; each "
                 f"must create the communicator: {error}"
             ) from error
+        _check_devices([store.get(f"device/{peer}").decode() for peer in range(size)])
         self.rank = rank
         self.size = size
         self.algorithm = algorithm
         self._core: _C.Communicator | None = _C.Communicator(
-            gloo, store, algorithm, timeout_ms, chunk_bytes, _C.Wire(delay_ms, deceit)
+            gloo,
+            store,
+            algorithm,
+            timeout_ms,
+            chunk_bytes,
+            _C.Wire(delay_ms, deceit),
+            self.device,
         )
         self.failure: TransportError | None = None
         """The TransportError that ended it, once a wait() has raised it."""

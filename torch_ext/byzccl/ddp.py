@@ -14,15 +14,17 @@ from torch.nn.parallel import DistributedDataParallel
 from byzccl import _C, report
 from byzccl.communicator import Communicator
 from byzccl.errors import InvalidArgument
+from byzccl.managed import managed_device
 from byzccl.memory import Memory
-from byzccl.pending import Exchange
+from byzccl.pending import Exchange, Pending
 from byzccl.rule import RuleLike
 
 _STATE_VERSION = 1
 
-_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-
 Tamper = Callable[[torch.Tensor], None]
+
+# Reports of steps on a CUDA device that may lie there unread: reading one waits for the device.
+_MOST_UNREAD = 64
 
 
 class Robust:
@@ -58,6 +60,9 @@ class Robust:
         self._broken = [0] * communicator.size
         self._memory = Memory(model) if _C.needs_previous(self.rule) else None
         self._last: report.Report | None = None
+        # Nothing waits for the device, unless what a rule keeps depends on what it found.
+        self._reads_late = communicator.device.type == "cuda" and self._memory is None
+        self._unread: list[Pending] = []
         self._clear()
 
     def _clear(self) -> None:
@@ -88,7 +93,11 @@ class Robust:
         except Exception as error:
             self.error = self.error or error
 
-        done: torch.futures.Future[torch.Tensor] = torch.futures.Future()
+        # Of a CUDA device's, so that it carries the order of streams along.
+        device = self.communicator.device
+        done: torch.futures.Future[torch.Tensor] = torch.futures.Future(
+            devices=[device] if device.type == "cuda" else None
+        )
         self._futures.append((done, buffer))
         # An exception set on a future itself loses its message; one raised in a callback keeps it.
         checked = done.then(self._value_or_raise)
@@ -118,16 +127,23 @@ class Robust:
             try:
                 pending = exchange.finish()
                 pending.wait()
-                seen = pending.report()
-                self._account(seen)
-                if self._memory is not None and not seen.failed:
-                    self._memory.keep()
+                self._unread.append(pending)
+                if not self._reads_late or len(self._unread) >= _MOST_UNREAD:
+                    seen = self._read()
+                    if self._memory is not None and seen is not None and not seen.failed:
+                        self._memory.keep()
             except Exception as error:
                 self.error = self.error or error
         if self._memory is not None:
             self._memory.drop()
         for done, buffer in futures:
             done.set_result(buffer)
+
+    def _read(self) -> report.Report | None:
+        """Reads the reports of all steps so far; the last one's."""
+        while self._unread:
+            self._account(self._unread.pop(0).report())
+        return self._last
 
     def _account(self, seen: report.Report) -> None:
         self._last = seen
@@ -140,16 +156,21 @@ class Robust:
             self._excluded[rank] += weight == 0
 
     def report(self) -> report.Report | None:
-        """The last step's report; None before the first one."""
-        return self._last
+        """The last step's report; None before the first one. On a CUDA device this waits for it."""
+        return self._read()
 
     @property
     def excluded(self) -> tuple[int, ...]:
-        """In how many steps each rank got no weight while others did. Stays 0 for column rules."""
+        """In how many steps each rank got no weight while others did. Stays 0 for column rules.
+
+        On a CUDA device this waits for the steps so far.
+        """
+        self._read()
         return tuple(self._excluded)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint needs to go on, keyed by parameter name where it concerns one."""
+        self._read()
         return {
             "version": _STATE_VERSION,
             "rule": self.rule,
@@ -169,41 +190,12 @@ class Robust:
             raise InvalidArgument(
                 f"state of {len(state['excluded'])} ranks, the group has {self.communicator.size}"
             )
+        self._unread.clear()
         self._steps = int(state["steps"])
         self._excluded = [int(count) for count in state["excluded"]]
         self._broken = [int(count) for count in state["broken"]]
         if self._memory is not None:
             self._memory.load_state_dict(state["parameters"])
-
-
-def _is_sparse(module: torch.nn.Module) -> bool:
-    return isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag)) and module.sparse
-
-
-def _check(model: DistributedDataParallel) -> None:
-    if not isinstance(model, DistributedDataParallel):
-        raise InvalidArgument(f"robustify needs a DistributedDataParallel, got {type(model)}")
-    if getattr(model, "_use_python_reducer", False):
-        raise InvalidArgument("optimize_ddp='python_reducer' ignores what a hook returns")
-    if getattr(model, "_delay_all_reduce_params", None):
-        raise InvalidArgument("delay_all_reduce_named_params averages those past the hook")
-    if getattr(model, "mixed_precision", None) is not None:
-        raise InvalidArgument("DDP's mixed_precision needs the hook for itself")
-    managed = [p for p in model._module_parameters if p.requires_grad]
-    if any(hasattr(p, "_in_backward_optimizers") for p in managed):
-        raise InvalidArgument("an optimizer in the backward pass needs the hook for itself")
-    if model._comm_hooks:
-        raise InvalidArgument("the model has a communication hook already; DDP takes one")
-    if any(_is_sparse(module) for module in model.module.modules()):
-        raise InvalidArgument("gradients must be dense, got an embedding with sparse=True")
-    dtypes = sorted({str(p.dtype) for p in managed if p.dtype not in _DTYPES})
-    if dtypes:
-        raise InvalidArgument(
-            f"gradients must be float16, bfloat16, float32 or float64, got {', '.join(dtypes)}"
-        )
-    devices = sorted({p.device.type for p in managed})
-    if devices != ["cpu"]:
-        raise InvalidArgument(f"gradients must be on the CPU, got {', '.join(devices)}")
 
 
 def robustify(
@@ -228,13 +220,22 @@ def robustify(
 
     Raises InvalidArgument where the hook would not see every gradient (the Python reducer, delayed
     all-reduce, DDP's mixed precision, an optimizer in the backward pass), where one is sparse,
-    complex or not on the CPU, where the model has another hook, and where the rule is unknown or
+    complex or on another device, where the model has another hook, and where the rule is unknown or
     needs more ranks.
+
+    On a CUDA device gradients travel over an NCCL communicator of byzccl's own, whatever the
+    backend of the model's group, and no step waits for the device but those of a rule that keeps
+    its previous output (centered_clipping).
     """
-    _check(model)
+    device = managed_device(model)
     _C.explain(torch.zeros(model.process_group.size(), 1), str(rule))  # its text and its bound on n
     communicator = Communicator(
-        model.process_group, algorithm, timeout, delay_ms=delay_ms, deceit=deceit
+        model.process_group,
+        algorithm,
+        timeout,
+        device=device,
+        delay_ms=delay_ms,
+        deceit=deceit,
     )
     robust = Robust(model, rule, communicator, tamper)
     model.register_comm_hook(None, robust._hook)

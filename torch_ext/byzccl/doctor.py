@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "BYZCCL_NUM_THREADS": "threads of C++ programs; Python uses as many as torch",
     "OMP_NUM_THREADS": "threads of torch; torchrun sets it to 1",
     "GLOO_SOCKET_IFNAME": "network interface that ranks talk over",
+    "NCCL_SOCKET_IFNAME": "the same for CUDA tensors",
     "TORCH_DISTRIBUTED_DEBUG": "what torch.distributed logs",
 }
 
@@ -50,8 +51,6 @@ def _versions() -> Iterator[Finding]:
         broken=not same,
     )
     yield from doctor_cuda.findings("versions")
-    nccl = ".".join(map(str, torch.cuda.nccl.version())) if torch.version.cuda else "none"
-    yield Finding("versions", "NCCL", nccl)
     yield Finding("versions", "Python", platform.python_version())
     yield Finding("versions", "compiler", info["compiler"])
 
@@ -136,7 +135,6 @@ def _work() -> Iterator[Finding]:
     for name in ALGORITHMS:
         yield tried("work", f"Gloo, {name}", partial(_exchange, name), remedy)
     yield from doctor_cuda.findings("work")
-    yield Finding("work", "NCCL", "not used: all_reduce and robustify take tensors on the CPU")
 
 
 def examine() -> list[Finding]:

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
+from torch._C._distributed_c10d import HashStore, PrefixStore, ProcessGroupGloo
 
 from byzccl import _C
 from byzccl.finding import Finding, tried
@@ -60,15 +63,46 @@ def runs_on(architectures: str, capability: int) -> bool:
     return False
 
 
+def _nccl_text(version: int) -> str:
+    return f"{version // 10000}.{version // 100 % 100}.{version % 100}"
+
+
+def nccl_version(info: dict[str, Any], devices: list[Gpu]) -> Finding:
+    """What byzccl was built with, and what is loaded: torch's own copy."""
+    built, loaded = info["nccl"], info["nccl_runtime"]
+    if not built:
+        return Finding(
+            "versions",
+            "NCCL",
+            "byzccl was built without",
+            "there is a GPU, and byzccl was built without NCCL" if devices else "",
+            f"{BUILD_AGAIN} with -Ccmake.define.BYZCCL_NCCL=ON",
+        )
+    old = loaded < built
+    return Finding(
+        "versions",
+        "NCCL",
+        f"built with {_nccl_text(built)}, {_nccl_text(loaded)} is loaded",
+        f"NCCL {_nccl_text(loaded)} is loaded, older than what byzccl was built with"
+        if old
+        else "",
+        "build byzccl again with the NCCL of this torch",
+    )
+
+
 def versions(info: dict[str, Any], devices: list[Gpu]) -> Iterator[Finding]:
-    """Of CUDA: what byzccl was built with, what runs here."""
+    """Of CUDA and NCCL: what byzccl was built with, what runs here."""
+    yield _cuda_version(info, devices)
+    yield nccl_version(info, devices)
+
+
+def _cuda_version(info: dict[str, Any], devices: list[Gpu]) -> Finding:
     torchs = f"torch has CUDA {torch.version.cuda}" if torch.version.cuda else "torch has none"
     if not info["cuda"]:
         problem = "there is a GPU, and byzccl was built without CUDA" if devices else ""
-        yield Finding(
+        return Finding(
             "versions", "CUDA", f"byzccl was built without; {torchs}", problem, BUILD_AGAIN
         )
-        return
     built, runtime, driver = info["cuda"], info["cuda_runtime"], info["cuda_driver"]
     knows = f"driver for up to {_text(driver)}" if driver else "no driver"
     value = f"built with {_text(built)}, runtime {_text(runtime)}, {knows}; {torchs}"
@@ -79,7 +113,7 @@ def versions(info: dict[str, Any], devices: list[Gpu]) -> Iterator[Finding]:
     elif driver and driver // 1000 < runtime // 1000:
         problem = f"the driver is for CUDA {_text(driver)} at most, the runtime is {_text(runtime)}"
         remedy = "install a newer driver"
-    yield Finding("versions", "CUDA", value, problem, remedy, broken=bool(problem))
+    return Finding("versions", "CUDA", value, problem, remedy, broken=bool(problem))
 
 
 def machine(info: dict[str, Any], devices: list[Gpu]) -> Iterator[Finding]:
@@ -110,12 +144,40 @@ def _rule(index: int) -> str:
     return "krum chooses what docs/rules.md says"
 
 
+def _exchange(index: int) -> str:
+    """Of one rank with itself: NCCL refuses a second one on the same GPU."""
+    store, limit = PrefixStore("doctor", HashStore()), timedelta(seconds=30)
+    gloo = ProcessGroupGloo(store, 0, 1, limit)
+    device = torch.device("cuda", index)
+    communicator = _C.Communicator(
+        gloo, store, "sharded", 30_000, 1 << 20, _C.Wire(), device=device
+    )
+    x = torch.full((1000,), 2.0, device=device)
+    start = time.perf_counter()
+    communicator.all_reduce(x, "mean").wait()
+    if x.tolist() != [2.0] * 1000:
+        raise RuntimeError(f"the mean of 2 came out as {x[0].item()}")
+    seconds = time.perf_counter() - start
+    return f"NCCL: one rank reduced 1000 values in {1000 * seconds:.1f} ms"
+
+
 def work(info: dict[str, Any], devices: list[Gpu]) -> Iterator[Finding]:
-    """Tries a rule on each GPU."""
+    """How CUDA tensors travel, and why; tries it, and a rule on each GPU."""
+    why = ""
     if not info["cuda"]:
-        return
-    for index in range(len(devices)):
-        yield tried("work", f"a rule on GPU {index}", partial(_rule, index), BUILD_AGAIN)
+        why = "refused: byzccl was built without CUDA"
+    elif not info["nccl"]:
+        why = "refused by all_reduce and robustify: byzccl was built without NCCL"
+    elif not devices:
+        why = "over NCCL; there is no GPU to try it"
+    if info["cuda"]:
+        for index in range(len(devices)):
+            yield tried("work", f"a rule on GPU {index}", partial(_rule, index), BUILD_AGAIN)
+    if why:
+        yield Finding("work", "CUDA tensors", why)
+    else:
+        remedy = "set NCCL_DEBUG=INFO and read what NCCL says"
+        yield tried("work", "CUDA tensors", partial(_exchange, 0), remedy)
 
 
 def findings(section: str) -> Iterator[Finding]:

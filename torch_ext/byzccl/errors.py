@@ -20,6 +20,10 @@ class CudaError(Error, RuntimeError):
     """The CUDA runtime refused a call, or this build has no CUDA; the message says which."""
 
 
+class NcclError(Error, RuntimeError):
+    """NCCL refused a call; the message gives its own words."""
+
+
 class TransportError(Error, RuntimeError):
     """A rank died, fell silent or broke the protocol.
 

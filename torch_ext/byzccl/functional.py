@@ -23,7 +23,8 @@ def all_reduce(
     """The aggregate of all ranks' tensors by `rule`, the same bits on every rank.
 
     As byzccl.all_reduce, whose communicator it uses, but `tensor` stays as it was and the result is
-    new, contiguous, and there when the call returns. `group` may be given by name;
+    new, contiguous, and there when the call returns (of a CUDA tensor: in the current stream's
+    order). `group` may be given by name;
     `previous` may be what the call of the step before returned.
 
     It may be used inside torch.compile(fullgraph=True). The calls of a compiled graph are made in
@@ -39,12 +40,12 @@ def all_reduce(
     return result
 
 
-@torch.library.impl("byzccl::all_reduce", "CPU")
+@torch.library.impl("byzccl::all_reduce", ["CPU", "CUDA"])
 def _all_reduce(
     tensor: torch.Tensor, rule: str, group: str, previous: torch.Tensor | None = None
 ) -> torch.Tensor:
     result = tensor.clone(memory_format=torch.contiguous_format)
-    communicator = communicator_of(_resolve_process_group(GroupName(group)))
+    communicator = communicator_of(_resolve_process_group(GroupName(group)), tensor.device)
     communicator.all_reduce(result, rule, previous).wait()
     return result
 

@@ -26,6 +26,15 @@ namespace byzccl::torch {
 std::shared_ptr<Transport> c10d_transport(c10::intrusive_ptr<c10d::Backend> backend,
                                           const c10::intrusive_ptr<c10d::Store>& store);
 
+/// Messages of tensors on `device`, a CUDA device, over an NCCL communicator of its own; `control`,
+/// which reaches the same ranks from host memory, carries all else. All ranks call it at once. A
+/// rank that keeps the others waiting for longer than `timeout` is named.
+///
+/// @throws InvalidArgument if `device` is none of CUDA's, CudaError if this build has no CUDA or no
+///         NCCL, TransportError, NcclError; `control` is aborted then
+std::shared_ptr<Transport> cuda_transport(std::shared_ptr<Transport> control, at::Device device,
+                                          std::chrono::milliseconds timeout);
+
 /// `inner`, with every message held back for `delay` before it leaves: a slow network for tests
 /// and experiments.
 std::shared_ptr<Transport> delayed_transport(std::shared_ptr<Transport> inner,
@@ -36,7 +45,10 @@ class Pending {
  public:
   struct Flight;
   explicit Pending(std::shared_ptr<Flight> flight) : flight_(std::move(flight)) {}
+  /// On a CUDA device, as any work of torch: torch's current stream comes after the reduction, and
+  /// the host does not wait for the device.
   void wait();
+  /// On a CUDA device: the device is done.
   bool done() const;
   Report report();
 
@@ -59,12 +71,17 @@ class Exchange {
   byzccl::Exchange core_;  // not the flight's, which the communicator keeps: dropped with this
 };
 
-/// byzccl::Communicator for tensors: dense, contiguous, on the CPU, float32, float16, bfloat16 or
-/// float64; others throw InvalidArgument. A tensor under way is kept alive. One thread at a time,
-/// but abort() and the counters may come from any.
+/// byzccl::Communicator for tensors: dense, contiguous, on its device, float32, float16, bfloat16
+/// or float64; others throw InvalidArgument. A tensor under way is kept alive. One thread at a
+/// time, but abort() and the counters may come from any.
+///
+/// On a CUDA device each call takes its tensors in the order of torch's current stream. A CUDA
+/// graph cannot capture one: ranks agree on each from the host.
 class Communicator {
  public:
-  explicit Communicator(std::shared_ptr<Transport> transport, CommunicatorOptions options = {});
+  /// `device` is where the transport's messages lie: the CPU, or that of cuda_transport().
+  explicit Communicator(std::shared_ptr<Transport> transport, CommunicatorOptions options = {},
+                        at::Device device = at::kCPU);
   ~Communicator();
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
@@ -72,6 +89,7 @@ class Communicator {
   int rank() const { return core_->rank(); }
   int size() const { return core_->size(); }
   Algorithm algorithm() const { return core_->algorithm(); }
+  at::Device device() const { return device_; }
 
   /// `previous` as in Exchange::add.
   Pending all_reduce(at::Tensor tensor, const Rule& rule,
@@ -93,14 +111,17 @@ class Communicator {
   template <class F>
   void check(F&& checks);
 
+  const at::Device device_;
   std::list<std::shared_ptr<Pending::Flight>> flights_;  // keeps what may still be touched
-  std::unique_ptr<byzccl::Communicator> core_;           // so it goes before them
+  std::shared_ptr<byzccl::Communicator> core_;           // so it goes before them
 };
 
-/// The communicator of `size` ranks that meet in `store` and talk over a Gloo backend of its own.
-/// Ranks that call this again on one store must wrap it in a new c10d::PrefixStore each time.
+/// The communicator of `size` ranks that meet in `store` and talk over a Gloo backend of its own;
+/// tensors on a CUDA device travel over NCCL. Ranks that call this again on one store must wrap it
+/// in a new c10d::PrefixStore each time.
 std::unique_ptr<Communicator> make_communicator(const c10::intrusive_ptr<c10d::Store>& store,
                                                 int rank, int size,
-                                                CommunicatorOptions options = {});
+                                                CommunicatorOptions options = {},
+                                                at::Device device = at::kCPU);
 
 }  // namespace byzccl::torch

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The communicator for tensors: checks them, keeps them alive, passes pointers on.
 
+#include <c10/core/DeviceGuard.h>
+
 #include <algorithm>
 #include <byzccl/error.hpp>
 #include <optional>
@@ -8,14 +10,39 @@
 #include <vector>
 
 #include "byzccl_torch.hpp"
+#include "on_cuda.hpp"
 #include "rows.hpp"
 
 namespace byzccl::torch {
 
 /// One reduction and the tensors that it may touch until it is done.
 struct Pending::Flight {
-  std::vector<at::Tensor> tensors;
-  std::optional<byzccl::Pending> pending;
+  at::Device device;
+  std::weak_ptr<byzccl::Communicator> core;
+  std::vector<at::Tensor> tensors = {};
+  std::optional<byzccl::Pending> pending = {};
+
+  /// The next call of the core takes its tensors in the order of torch's current stream.
+  void follow_stream() const {
+    if (device.is_cpu()) return;
+    CUstream_st* const stream = current_stream(device);
+    if (const auto communicator = core.lock()) communicator->use_stream(stream);
+  }
+
+  /// Lets go of the tensors: on a CUDA device, whose memory goes on only after the reduction.
+  void wait() {
+    CUstream_st* const stream = device.is_cpu() ? nullptr : current_stream(device);
+    try {
+      pending->wait(stream);
+    } catch (...) {
+      tensors.clear();
+      throw;
+    }
+    if (!device.is_cpu()) {
+      for (const at::Tensor& tensor : tensors) record_current_stream(tensor);
+    }
+    tensors.clear();
+  }
 
   void* keep(at::Tensor tensor) {
     tensors.push_back(std::move(tensor));
@@ -33,10 +60,11 @@ void mark_written(const at::Tensor& tensor) {
   if (!tensor.is_inference()) tensor.unsafeGetTensorImpl()->bump_version();
 }
 
-void check_with_previous(const at::Tensor& tensor, const std::optional<at::Tensor>& previous) {
-  check_flat(tensor, "tensor");
+void check_with_previous(const at::Tensor& tensor, const std::optional<at::Tensor>& previous,
+                         at::Device device) {
+  check_flat(tensor, "tensor", device);
   if (!previous) return;
-  check_flat(*previous, "previous");
+  check_flat(*previous, "previous", device);
   BYZCCL_CHECK(previous->scalar_type() == tensor.scalar_type(),
                "previous must have the tensor's dtype");
   BYZCCL_CHECK(previous->numel() == tensor.numel(),
@@ -46,21 +74,14 @@ void check_with_previous(const at::Tensor& tensor, const std::optional<at::Tenso
 
 }  // namespace
 
-void Pending::wait() {
-  try {
-    flight_->pending->wait();
-  } catch (...) {
-    flight_->tensors.clear();
-    throw;
-  }
-  flight_->tensors.clear();
-}
+void Pending::wait() { flight_->wait(); }
 bool Pending::done() const { return flight_->pending->done(); }
 Report Pending::report() { return flight_->pending->report(); }
 
 void Exchange::add(at::Tensor tensor, std::optional<at::Tensor> previous) {
   try {
-    check_with_previous(tensor, previous);
+    check_with_previous(tensor, previous, flight_->device);
+    flight_->follow_stream();
   } catch (const InvalidArgument& error) {
     core_.refuse(error.what());
     throw;
@@ -74,31 +95,19 @@ void Exchange::add(at::Tensor tensor, std::optional<at::Tensor> previous) {
 
 Pending Exchange::finish() {
   follow_torch_threads();
+  flight_->follow_stream();
   flight_->pending = core_.finish();
   return Pending(flight_);
 }
 
-Communicator::Communicator(std::shared_ptr<Transport> transport, CommunicatorOptions options)
-    : core_(std::make_unique<byzccl::Communicator>(std::move(transport), options)) {}
+Communicator::Communicator(std::shared_ptr<Transport> transport, CommunicatorOptions options,
+                           at::Device device)
+    : device_(device) {
+  const c10::DeviceGuard guard(device);
+  core_ = std::make_shared<byzccl::Communicator>(std::move(transport), options);
+}
 
 Communicator::~Communicator() = default;
-
-std::shared_ptr<Pending::Flight> Communicator::launch() {
-  // Work is done in the order of the calls: when one is done, so are all before it.
-  const auto done = std::find_if(flights_.rbegin(), flights_.rend(), [](const auto& flight) {
-    return flight->pending && flight->pending->done();
-  });
-  flights_.erase(flights_.begin(), done.base());
-  follow_torch_threads();
-  return flights_.emplace_back(std::make_shared<Pending::Flight>());
-}
-
-void Communicator::refuse(std::string_view mistake) noexcept {
-  try {
-    core_->begin(Rule::parse("mean")).refuse(mistake);
-  } catch (const std::exception&) {  // an exchange is open: the mistake is not a call of its own
-  }
-}
 
 template <class F>
 void Communicator::check(F&& checks) {
@@ -110,9 +119,28 @@ void Communicator::check(F&& checks) {
   }
 }
 
+std::shared_ptr<Pending::Flight> Communicator::launch() {
+  // Work is done in the order of the calls: when one is done, so are all before it.
+  const auto done = std::find_if(flights_.rbegin(), flights_.rend(), [](const auto& flight) {
+    return flight->pending && flight->pending->done();
+  });
+  flights_.erase(flights_.begin(), done.base());
+  follow_torch_threads();
+  const auto flight = std::make_shared<Pending::Flight>(Pending::Flight{device_, core_});
+  check([&] { flight->follow_stream(); });
+  return flights_.emplace_back(flight);
+}
+
+void Communicator::refuse(std::string_view mistake) noexcept {
+  try {
+    core_->begin(Rule::parse("mean")).refuse(mistake);
+  } catch (const std::exception&) {  // an exchange is open: the mistake is not a call of its own
+  }
+}
+
 Pending Communicator::all_reduce(at::Tensor tensor, const Rule& rule,
                                  std::optional<at::Tensor> previous) {
-  check([&] { check_with_previous(tensor, previous); });
+  check([&] { check_with_previous(tensor, previous, device_); });
   mark_written(tensor);
   const std::int64_t d = tensor.numel();
   const DType dtype = dtype_of(tensor.scalar_type());
@@ -124,7 +152,7 @@ Pending Communicator::all_reduce(at::Tensor tensor, const Rule& rule,
 }
 
 Pending Communicator::reduce(at::Tensor tensor, const Rule& rule, int root) {
-  check([&] { check_flat(tensor, "tensor"); });
+  check([&] { check_flat(tensor, "tensor", device_); });
   mark_written(tensor);
   const std::int64_t d = tensor.numel();
   const DType dtype = dtype_of(tensor.scalar_type());
@@ -135,8 +163,8 @@ Pending Communicator::reduce(at::Tensor tensor, const Rule& rule, int root) {
 
 Pending Communicator::reduce_scatter(at::Tensor out, at::Tensor in, const Rule& rule) {
   check([&] {
-    check_flat(in, "in");
-    check_flat(out, "out");
+    check_flat(in, "in", device_);
+    check_flat(out, "out", device_);
     BYZCCL_CHECK(out.scalar_type() == in.scalar_type(), "out and in must have the same dtype");
     BYZCCL_CHECK(out.numel() * size() == in.numel(), "in must have n times the elements of out, ",
                  "got ", in.numel(), " and ", out.numel(), " with n = ", size());

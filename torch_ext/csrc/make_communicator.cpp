@@ -8,10 +8,15 @@
 namespace byzccl::torch {
 
 std::unique_ptr<Communicator> make_communicator(const c10::intrusive_ptr<c10d::Store>& store,
-                                                int rank, int size, CommunicatorOptions options) {
+                                                int rank, int size, CommunicatorOptions options,
+                                                at::Device device) {
   auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(
       store, rank, size, c10d::ProcessGroupGloo::Options::create_default(options.timeout));
-  return std::make_unique<Communicator>(c10d_transport(std::move(gloo), store), options);
+  auto transport = c10d_transport(std::move(gloo), store);
+  if (!device.is_cpu()) {
+    transport = cuda_transport(std::move(transport), device, options.timeout);
+  }
+  return std::make_unique<Communicator>(std::move(transport), options, device);
 }
 
 }  // namespace byzccl::torch

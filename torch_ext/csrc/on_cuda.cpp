@@ -13,6 +13,12 @@
 #include <byzccl/error.hpp>
 #include <memory>
 #include <mutex>
+#include <utility>
+
+#include "byzccl_torch.hpp"
+#ifdef BYZCCL_WITH_NCCL
+#include <byzccl/nccl.hpp>
+#endif
 
 namespace byzccl::torch {
 namespace {
@@ -87,9 +93,40 @@ std::function<Report()> explain_on_cuda(const at::Tensor& stack, const Rule& rul
   };
 }
 
+std::shared_ptr<Transport> cuda_transport(std::shared_ptr<Transport> control, at::Device device,
+                                          [[maybe_unused]] std::chrono::milliseconds timeout) {
+  try {
+    BYZCCL_CHECK(device.is_cuda(), "cuda_transport needs a CUDA device, got ", device.str());
+    const c10::cuda::CUDAGuard guard(device);
+    use_torch_memory();
+#ifdef BYZCCL_WITH_NCCL
+    return nccl_transport(control, timeout);
+#else
+    throw CudaError(
+        "this byzccl was built without NCCL, over which CUDA tensors travel among ranks: build it "
+        "where nccl.h is, with -Ccmake.define.BYZCCL_NCCL=ON (docs/install.md)");
+#endif
+  } catch (...) {
+    control->abort();  // the others hear of it now
+    throw;
+  }
+}
+
+CUstream_st* current_stream(at::Device device) {
+  const c10::cuda::CUDAGuard guard(device);
+  BYZCCL_CHECK(!is_captured(), "ranks agree from the host: no CUDA graph captures that");
+  return c10::cuda::getCurrentCUDAStream();
+}
+
+void record_current_stream(const at::Tensor& tensor) {
+  c10::cuda::CUDACachingAllocator::recordStream(
+      tensor.storage().data_ptr(), c10::cuda::getCurrentCUDAStream(tensor.device().index()));
+}
+
 CudaBuild cuda_build() {
   const cuda::Build build = cuda::build();
-  return {build.compiled_runtime, build.runtime, build.driver, build.architectures};
+  return {build.compiled_runtime, build.runtime,       build.driver,
+          build.architectures,    build.compiled_nccl, build.nccl};
 }
 
 }  // namespace byzccl::torch

@@ -12,6 +12,8 @@
 
 #include "local_call.hpp"
 
+struct CUstream_st;
+
 namespace byzccl::torch {
 
 /// The aggregate of a stack [n, ...] on a CUDA device, on its current stream; nothing synchronises,
@@ -24,12 +26,22 @@ at::Tensor aggregate_on_cuda(const at::Tensor& stack, const Rule& rule,
 std::function<Report()> explain_on_cuda(const at::Tensor& stack, const Rule& rule,
                                         const CallerArguments& arguments);
 
-/// What this build knows of CUDA; compiled_runtime 0: it was built without.
+/// torch's current stream on a CUDA device.
+/// @throws InvalidArgument if a CUDA graph captures it
+CUstream_st* current_stream(at::Device device);
+
+/// When `tensor`, on a CUDA device, is freed, its memory has no other owner before the work that is
+/// on the device's current stream by then is done.
+void record_current_stream(const at::Tensor& tensor);
+
+/// What this build knows of CUDA and NCCL, as byzccl::cuda::Build; 0: it was built without.
 struct CudaBuild {
-  int compiled_runtime = 0;  ///< 1000 major + 10 minor, as the two below
+  int compiled_runtime = 0;
   int runtime = 0;
-  int driver = 0;             ///< 0: there is none
-  std::string architectures;  ///< "80;90"
+  int driver = 0;
+  std::string architectures;
+  int compiled_nccl = 0;
+  int nccl = 0;
 };
 CudaBuild cuda_build();
 

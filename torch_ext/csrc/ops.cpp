@@ -39,7 +39,7 @@ at::Tensor aggregate_cpu(const at::Tensor& stack, std::string_view rule_text, st
                          std::int64_t step, const std::optional<at::Tensor>& previous) {
   return as_value_error([&] {
     const Rule rule = Rule::parse(rule_text);
-    check_on_cpu(stack, "stack");
+    check_device(stack, "stack", at::kCPU);
     const LocalCall call(stack, rule, {own, step, previous});
     at::Tensor out = empty_vector(stack);
     follow_torch_threads();
@@ -84,7 +84,7 @@ at::Tensor craft_cpu(const at::Tensor& honest, std::string_view attack, std::int
   return as_value_error([&] {
     const AttackContext context{
         .n = to_int(n, "n"), .f = to_int(f, "f"), .step = step, .rank = to_int(rank, "rank")};
-    check_on_cpu(honest, "honest");
+    check_device(honest, "honest", at::kCPU);
     const StackRows rows(honest);
     at::Tensor out = empty_vector(honest);
     craft(Attack::parse(attack), rows.x, rows.d, rows.dtype, context, out.mutable_data_ptr());

@@ -2,44 +2,28 @@
 // The Python module byzccl._C: the communicator, the rule table, the library's exceptions.
 
 #include <torch/csrc/utils/pybind.h>
-#include <unistd.h>
 
 #include <torch/headeronly/version.h>
 #include <byzccl/byzccl.hpp>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "byzccl_torch.hpp"
-#include "local_call.hpp"
 #include "on_cuda.hpp"
 #include "python_attack.hpp"
+#include "python_holder.hpp"
+#include "python_report.hpp"
 #include "rows.hpp"
 
 namespace {
 
 using byzccl::torch::Communicator;
 using byzccl::torch::Exchange;
+using byzccl::torch::Holder;
+using byzccl::torch::NoGil;
 using byzccl::torch::Pending;
-
-/// Destroying one of these may join a thread or end a backend, which must not happen under the GIL.
-/// In a forked child there is no such thread, and a join would never end: there it is left alone.
-template <class T>
-struct WithoutGil {
-  pid_t maker = getpid();
-
-  void operator()(T* object) const {
-    if (getpid() != maker) return;
-    const py::gil_scoped_release release;
-    delete object;
-  }
-};
-template <class T>
-using Holder = std::unique_ptr<T, WithoutGil<T>>;
-
-using NoGil = py::call_guard<py::gil_scoped_release>;
 
 void raise(const char* name, const byzccl::Error& error) {
   py::set_error(py::module_::import("byzccl.errors").attr(name), error.what());
@@ -57,6 +41,8 @@ void translate(std::exception_ptr pointer) {
     py::set_error(type, type(error.what(), error.suspects()));
   } catch (const byzccl::CudaError& error) {
     raise("CudaError", error);
+  } catch (const byzccl::NcclError& error) {
+    raise("NcclError", error);
   } catch (const byzccl::Error& error) {
     raise("Error", error);
   }
@@ -83,7 +69,8 @@ std::shared_ptr<byzccl::Transport> over(const Wire& wire,
 std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& backend,
                                    const c10::intrusive_ptr<c10d::Store>& store,
                                    const std::string& algorithm, std::int64_t timeout_ms,
-                                   std::int64_t chunk_bytes, const Wire& wire) {
+                                   std::int64_t chunk_bytes, const Wire& wire,
+                                   const at::Device& device) {
   BYZCCL_CHECK(timeout_ms >= 1, "timeout must be at least 1 ms, got ", timeout_ms);
   BYZCCL_CHECK(chunk_bytes >= 1, "chunk_bytes must be at least 1, got ", chunk_bytes);
   const byzccl::CommunicatorOptions options{
@@ -91,24 +78,15 @@ std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& back
       .timeout = std::chrono::milliseconds(timeout_ms),
       .chunk_bytes = static_cast<std::size_t>(chunk_bytes),
   };
-  return std::make_unique<Communicator>(over(wire, byzccl::torch::c10d_transport(backend, store)),
-                                        options);
-}
-
-/// What an explain() found, until it is read.
-struct Explained {
-  std::function<byzccl::Report()> read;
-};
-
-Explained explain(const at::Tensor& stack, const std::string& rule_text, std::int64_t own,
-                  std::int64_t step, const std::optional<at::Tensor>& previous) {
-  const byzccl::Rule rule = byzccl::Rule::parse(rule_text);
-  if (stack.is_cuda()) return {byzccl::torch::explain_on_cuda(stack, rule, {own, step, previous})};
-  byzccl::torch::check_on_cpu(stack, "stack");
-  const byzccl::torch::LocalCall call(stack, rule, {own, step, previous});
-  byzccl::torch::follow_torch_threads();
-  const auto& [owner, x, d, dtype] = call.rows;
-  return {[report = byzccl::explain(x, d, dtype, rule, nullptr, call.caller)] { return report; }};
+  auto transport = byzccl::torch::c10d_transport(backend, store);
+  if (device.is_cpu()) {
+    transport = over(wire, std::move(transport));
+  } else {
+    BYZCCL_CHECK(wire.delay_ms == 0 && wire.deceit == "none",
+                 "delay_ms and deceit are for tensors on the CPU, the device is ", device.str());
+    transport = byzccl::torch::cuda_transport(std::move(transport), device, options.timeout);
+  }
+  return std::make_unique<Communicator>(std::move(transport), options, device);
 }
 
 /// A rule that cannot be read is a call that the other ranks must not wait for.
@@ -161,51 +139,9 @@ py::dict build_info() {
   info["cuda_runtime"] = cuda.runtime;
   info["cuda_driver"] = cuda.driver;
   info["cuda_architectures"] = cuda.architectures;
+  info["nccl"] = cuda.compiled_nccl;
+  info["nccl_runtime"] = cuda.nccl;
   return info;
-}
-
-void bind_report(py::module_& m) {
-  using byzccl::Report;
-  py::class_<Report>(m, "Report")
-      .def_readonly("rule", &Report::rule)
-      .def_readonly("algorithm", &Report::algorithm)
-      .def_readonly("n", &Report::n)
-      .def_readonly("d", &Report::d)
-      .def_readonly("step", &Report::step)
-      .def_readonly("failed", &Report::failed)
-      .def_readonly("failure", &Report::failure)
-      .def_readonly("typical_reach", &Report::typical_reach)
-      .def_readonly("weights", &Report::weights)
-      .def_readonly("previous_weight", &Report::previous_weight)
-      .def_readonly("scores", &Report::scores)
-      .def_readonly("reach", &Report::reach)
-      .def_readonly("distances", &Report::distances)
-      .def_readonly("broken", &Report::broken)
-      .def_readonly("flagged", &Report::flagged)
-      .def_readonly("nan_columns", &Report::nan_columns)
-      .def_readonly("bytes_sent", &Report::bytes_sent)
-      .def_property_readonly("phases",
-                             [](const Report& report) {
-                               py::dict phases;
-                               for (const byzccl::Phase& phase : report.phases) {
-                                 phases[py::str(phase.name)] = phase.seconds;
-                               }
-                               return phases;
-                             })
-      .def_property_readonly("spans", [](const Report& report) {
-        py::list spans;
-        for (const byzccl::Span& span : report.spans) {
-          spans.append(py::make_tuple(span.phase, span.add, span.begin, span.end));
-        }
-        return spans;
-      });
-}
-
-void bind_explain(py::module_& m) {
-  py::class_<Explained, Holder<Explained>>(m, "Explained")
-      .def("read", [](const Explained& explained) { return explained.read(); }, NoGil());
-  m.def("explain", &explain, py::arg("stack"), py::arg("rule"), py::arg("own") = -1,
-        py::arg("step") = 0, py::arg("previous") = std::nullopt, NoGil());
 }
 
 void bind_communicator(py::module_& m) {
@@ -226,13 +162,15 @@ void bind_communicator(py::module_& m) {
   py::class_<Communicator, Holder<Communicator>>(m, "Communicator")
       .def(py::init([](const c10::intrusive_ptr<c10d::Backend>& backend,
                        const c10::intrusive_ptr<c10d::Store>& store, const std::string& algorithm,
-                       std::int64_t timeout_ms, std::int64_t chunk_bytes, const Wire& wire) {
+                       std::int64_t timeout_ms, std::int64_t chunk_bytes, const Wire& wire,
+                       const at::Device& device) {
              const py::gil_scoped_release release;
              return Holder<Communicator>(
-                 make(backend, store, algorithm, timeout_ms, chunk_bytes, wire).release());
+                 make(backend, store, algorithm, timeout_ms, chunk_bytes, wire, device).release());
            }),
            py::arg("backend"), py::arg("store"), py::arg("algorithm"), py::arg("timeout_ms"),
-           py::arg("chunk_bytes"), py::arg("wire") = Wire())
+           py::arg("chunk_bytes"), py::arg("wire") = Wire(),
+           py::arg("device") = at::Device(at::kCPU))
       .def_property_readonly("rank", &Communicator::rank)
       .def_property_readonly("size", &Communicator::size)
       .def_property_readonly("algorithm",
@@ -270,8 +208,7 @@ void bind_communicator(py::module_& m) {
 
 PYBIND11_MODULE(_C, m) {
   py::register_exception_translator(&translate);
-  bind_report(m);
-  bind_explain(m);
+  byzccl::torch::bind_report(m);
   bind_communicator(m);
   m.def("rule_table", [] { return table_of(byzccl::rule_table()); });
   m.def("step_table", [] { return table_of(byzccl::step_table()); });

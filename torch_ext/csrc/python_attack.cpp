@@ -25,7 +25,7 @@ py::list list_attacks() {
 }
 
 at::Tensor craft(Adversary& adversary, const at::Tensor& honest, const AttackContext& context) {
-  check_on_cpu(honest, "honest");
+  check_device(honest, "honest", at::kCPU);
   const StackRows rows(honest);
   at::Tensor out = at::empty(honest.sizes().slice(1), honest.options());
   adversary.craft(rows.x, rows.d, rows.dtype, context, out.mutable_data_ptr());

@@ -29,14 +29,14 @@ DType dtype_of(at::ScalarType type) {
   }
 }
 
-void check_on_cpu(const at::Tensor& tensor, std::string_view name) {
-  BYZCCL_CHECK(tensor.device().is_cpu(), name, " must be on the CPU, is on ",
-               tensor.device().str());
+void check_device(const at::Tensor& tensor, std::string_view name, at::Device device) {
+  BYZCCL_CHECK(tensor.device() == device, name, " must be on ",
+               device.is_cpu() ? "the CPU" : device.str(), ", is on ", tensor.device().str());
 }
 
-void check_flat(const at::Tensor& tensor, std::string_view name) {
+void check_flat(const at::Tensor& tensor, std::string_view name, at::Device device) {
   BYZCCL_CHECK(tensor.defined(), name, " is not a tensor");
-  check_on_cpu(tensor, name);
+  check_device(tensor, name, device);
   BYZCCL_CHECK(tensor.layout() == at::kStrided, name, " must be dense");
   BYZCCL_CHECK(tensor.is_contiguous() && !tensor.is_neg(), name, " must be contiguous");
   dtype_of(tensor.scalar_type());

@@ -14,11 +14,11 @@ namespace byzccl::torch {
 /// @throws InvalidArgument for a type that the library does not reduce
 DType dtype_of(at::ScalarType type);
 
-/// @throws InvalidArgument unless `tensor` is dense, contiguous, on the CPU and of a known dtype
-void check_flat(const at::Tensor& tensor, std::string_view name);
+/// @throws InvalidArgument unless `tensor` is on `device`
+void check_device(const at::Tensor& tensor, std::string_view name, at::Device device);
 
-/// @throws InvalidArgument unless `tensor` is on the CPU
-void check_on_cpu(const at::Tensor& tensor, std::string_view name);
+/// @throws InvalidArgument unless `tensor` is dense, contiguous, on `device` and of a known dtype
+void check_flat(const at::Tensor& tensor, std::string_view name, at::Device device);
 
 /// The n vectors of a stack [n, ...].
 struct StackRows {
