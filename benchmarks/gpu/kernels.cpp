@@ -27,6 +27,7 @@ struct Options {
   std::string json;
   std::string commit;
   double seconds = 0.1;
+  double budget = 1e9;
   std::size_t rate_bytes = std::size_t{2} << 30;
   int rate_rounds = 20'000;
 };
@@ -80,14 +81,25 @@ void run(const Options& options) {
                        {"min_max", rates.rates.min_max}});
   record.save();
   Json left_out = Json::array();
+  const auto leave_out = [&](const Group& group, const char* why) {
+    Json entry = begin_figure("all", "", group);
+    entry["why"] = why;
+    left_out.push_back(std::move(entry));
+    record.set("left_out", left_out);
+    record.save();
+  };
+  const double begin = now();
   for (const std::string& name : options.dtypes) {
     const DType dtype = dtype_of(name);
     for (const std::int64_t d : options.d) {
       for (const int n : options.n) {
         const Group group{n, d, dtype};
         if (2 * DeviceVectors::bytes(n, d, dtype) > free_bytes()) {
-          left_out.push_back({{"n", n}, {"d", d}, {"dtype", name}, {"why", "device memory"}});
-          record.set("left_out", left_out);
+          leave_out(group, "device memory");
+          continue;
+        }
+        if (now() - begin > options.budget) {
+          leave_out(group, "time");
           continue;
         }
         const DeviceVectors vectors(n, d, dtype, stream.get());
@@ -124,6 +136,7 @@ int main(int argc, char** argv) {
   app.add_option("--json", options.json, "file to write");
   app.add_option("--commit", options.commit, "what is measured, for the record");
   app.add_option("--seconds", options.seconds, "how long a figure is repeated; 0: once");
+  app.add_option("--budget", options.budget, "seconds after which no other n, d, dtype is begun");
   app.add_option("--rate-bytes", options.rate_bytes, "memory that is copied to measure the rate");
   app.add_option("--rate-rounds", options.rate_rounds, "rounds of the loops of operations");
   CLI11_PARSE(app, argc, argv);

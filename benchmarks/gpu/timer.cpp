@@ -54,8 +54,10 @@ Times Timer::time_of(const std::function<void()>& work, int calls) const {
   };
   enqueue(1);
   const double once = std::max(seconds_of(0) * calls, 1e-6);
-  const int repetitions = static_cast<int>(
-      std::clamp(patience_.seconds / once, double(patience_.least), double(kMost)));
+  // What takes longer than all of the patience is measured once more only.
+  const double least = once > patience_.seconds ? 1 : patience_.least;
+  const int repetitions =
+      static_cast<int>(std::clamp(patience_.seconds / once, least, double(kMost)));
   enqueue(repetitions);
   std::vector<double> seconds;
   for (int i = 0; i < repetitions; ++i) seconds.push_back(seconds_of(i));

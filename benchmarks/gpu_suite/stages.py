@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -95,47 +96,46 @@ def benchmarks(record: Record, log: Path, bundle: Path | None, out: Path, quick:
     """Kernels and rules; float32 and bfloat16 over all n first, the other types at one n."""
     program = str(build.place_of(build.BENCHMARK, bundle))
     commit = ["--commit", record.facts["commit"]]
+    small = ["--n", "4,16", "--d", "1000000", "--seconds", "0.02"]
+    others = ["--n", "16", "--d", "25600000", "--dtypes", "float16,float64"]
     runs = {
-        "kernels": ["--n", "4,16", "--d", "1000000", "--seconds", "0.02"] if quick else [],
-        "kernels_other_types": [
-            "--n",
-            "16",
-            "--d",
-            "25600000",
-            "--dtypes",
-            "float16,float64",
-            "--steps",
-            "distances,weighted_sum,columns",
-        ],
+        "kernels": small if quick else ["--budget", "200"],
+        "kernels_other_types": [*others, "--steps", "distances,weighted_sum,columns"],
     }
     for name, options in runs.items():
-        json = ["--json", str(out / f"gpu_{name}.json")]
-        found = execute([program, *commit, *json, *options], record, log, bundle, 240)
+        to = ["--json", str(out / f"gpu_{name}.json")]
+        found = execute([program, *commit, *to, *options], record, log, bundle, 260)
         record.add(step_of(f"benchmark: {name}", *found))
 
 
 def all_reduce(record: Record, log: Path, bundle: Path | None, out: Path, quick: bool) -> None:
-    """Beside NCCL's sum, checked bit for bit: alone, and ranks that share the GPU over sockets."""
+    """Beside NCCL's sum, checked bit for bit: alone, and ranks that share the GPU over sockets. What
+    the runs leave becomes one file."""
     program = str(build.place_of(build.ALL_REDUCE, bundle))
+    found: dict[str, object] = {}
     for ranks in (1, 2) if quick else (1, 2, 4):
         largest = "4M" if quick else "256M" if ranks == 1 else "64M"
         attackers = "1" if ranks == 4 else "0"
         for algorithm in ("sharded", "ring"):
             name = f"all_reduce, {ranks} ranks, {algorithm}"
-            json = out / f"gpu_all_reduce_{ranks}_{algorithm}.json"
+            part = out / "gpu_all_reduce.part"
             sizes = ["-b", "1M", "-e", largest, "-f", "8", "-n", "5", "-w", "2"]
             command = [program, "-g", str(ranks), "--algorithm", algorithm, *sizes]
-            command += ["--byzantine", attackers, "--json", str(json), "--timeout", "20"]
+            command += ["--byzantine", attackers, "--json", str(part), "--timeout", "20"]
             command += ["--commit", record.facts["commit"]]
             record.add(step_of(name, *execute(command, record, log, bundle, 45)))
+            if part.exists():
+                found[name] = json.loads(part.read_text())
+                part.unlink()
+                (out / "gpu_all_reduce.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 def peers(record: Record, log: Path, out: Path, packages: Path | None) -> None:
     """torch, and ByzFL and ByzPy where they can be imported, on the same tensors as byzccl."""
     script = str(ROOT / "benchmarks" / "peers.py")
     options = ["--device", "cuda", "--d", "25600000", "--seconds", "0.3"]
-    json = ["--json", str(out / "gpu_peers.json")]
-    command = with_extension([script, *options, *json], packages)
+    to = ["--json", str(out / "gpu_peers.json")]
+    command = with_extension([script, *options, *to], packages)
     record.add(step_of("peers", *execute(command, record, log, None, 90)))
 
 

@@ -86,11 +86,19 @@ def main() -> int:
     parser.add_argument("--only", default="", help="regular expression: file:line of the mutants")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "mutants" / "mutants.json")
+    parser.add_argument("--again", type=Path, help="JSON of a run: only what survived it")
     parser.add_argument("--list", action="store_true", help="only list the mutants")
     options = parser.parse_args()
     tree = ROOT / "build" / "mutants" / "tree"
     sites = copy_tree(tree)
     wanted = [s for s in sites if re.search(options.only, f"{s.file}:{s.line}")]
+    if options.again:
+        alive = {
+            (found["file"], found["text"], found["change"])
+            for found in json.loads(options.again.read_text())
+            if found["state"] in ("survived", "not reached")
+        }
+        wanted = [s for s in wanted if (s.file, s.text, s.change) in alive]
     if options.list:
         for site in wanted:
             print(site.number, f"{site.file}:{site.line}", site.kind, site.change, sep="  ")
