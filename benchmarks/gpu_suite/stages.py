@@ -109,8 +109,8 @@ def benchmarks(record: Record, log: Path, bundle: Path | None, out: Path, quick:
 
 
 def all_reduce(record: Record, log: Path, bundle: Path | None, out: Path, quick: bool) -> None:
-    """Beside NCCL's sum, checked bit for bit: alone, and ranks that share the GPU over sockets. What
-    the runs leave becomes one file."""
+    """Beside NCCL's sum, checked bit for bit: alone, and ranks that share the GPU over sockets.
+    What the runs leave becomes one file."""
     program = str(build.place_of(build.ALL_REDUCE, bundle))
     found: dict[str, object] = {}
     for ranks in (1, 2) if quick else (1, 2, 4):
