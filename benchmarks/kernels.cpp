@@ -43,9 +43,12 @@ void run(const Options& options) {
   if (!options.commit.empty()) machine["commit"] = options.commit;
   record.set("machine", machine);
   const Rates rates = measure_rates(threads(), options.rate_seconds);
-  std::printf("%d threads: %.0f G differences and fma / s, %.0f G min and max / s\n", threads(),
-              rates.subtract_fma / 1e9, rates.min_max / 1e9);
-  record.set("rates", {{"subtract_fma", rates.subtract_fma}, {"min_max", rates.min_max}});
+  std::printf(
+      "%d threads: %.0f G differences and fma / s, %.0f G min and max / s, %.0f of 16 bits\n",
+      threads(), rates.subtract_fma / 1e9, rates.min_max / 1e9, rates.min_max_16 / 1e9);
+  record.set("rates", {{"subtract_fma", rates.subtract_fma},
+                       {"min_max", rates.min_max},
+                       {"min_max_16", rates.min_max_16}});
   Json read_rates = Json::array();
   const int most = *std::max_element(options.n.begin(), options.n.end());
   for (const std::string& name : options.dtypes) {
@@ -55,6 +58,7 @@ void run(const Options& options) {
       for (const int n : options.n) {
         const std::size_t bytes = static_cast<std::size_t>(d) * size_of(dtype);
         Setup setup{.vectors = vectors, .rates = rates, .patience = {.seconds = options.seconds}};
+        if (size_of(dtype) == 2) setup.rates.min_max = rates.min_max_16;
         setup.bytes_per_second =
             read_rate(vectors.first(n), bytes, threads(),
                       static_cast<int>(std::clamp(20'000'000'000 / (bytes * n), std::size_t{5},

@@ -50,22 +50,28 @@ double subtract_fma(std::int64_t rounds, float* sink) {
   return static_cast<double>(rounds) * kChains * 2 * static_cast<double>(hn::Lanes(tag));
 }
 
-// Comparators between neighbours, as an odd-even transposition sort has them. Returns operations.
-double min_max(std::int64_t rounds, float* sink) {
-  const Tag tag;
-  Vector v[kChains];
-  for (int k = 0; k < kChains; ++k) v[k] = hn::Set(tag, sink[k]);
+// Every chain is cut to a range, and to one within it. Returns operations.
+template <class T>
+double clamp_chains(std::int64_t rounds, float* sink) {
+  const hn::ScalableTag<T> tag;
+  const auto bound = [&](int k) HWY_ATTR { return hn::Set(tag, static_cast<T>(16 * sink[k])); };
+  const auto low = bound(1), lower_middle = bound(4), upper_middle = bound(8), high = bound(11);
+  hn::Vec<decltype(tag)> chain[kChains];
+  for (int k = 0; k < kChains; ++k) chain[k] = bound(k);
   for (std::int64_t round = 0; round < rounds; ++round) {
-    for (int first = 0; first < 2; ++first) {
-      for (int k = first; k + 1 < kChains; k += 2) {
-        const auto low = hn::Min(v[k], v[k + 1]);
-        v[k + 1] = hn::Max(v[k], v[k + 1]);
-        v[k] = low;
-      }
+    for (int k = 0; k < kChains; ++k) chain[k] = hn::Max(hn::Min(chain[k], high), low);
+    for (int k = 0; k < kChains; ++k) {
+      chain[k] = hn::Max(hn::Min(chain[k], upper_middle), lower_middle);
     }
   }
-  for (int k = 0; k < kChains; ++k) sink[k] = hn::GetLane(v[k]);
-  return static_cast<double>(rounds) * (kChains - 1) * 2 * static_cast<double>(hn::Lanes(tag));
+  for (int k = 0; k < kChains; ++k) sink[k] = static_cast<float>(hn::GetLane(chain[k])) / 16;
+  return static_cast<double>(rounds) * kChains * 4 * static_cast<double>(hn::Lanes(tag));
+}
+
+double min_max(std::int64_t rounds, float* sink) { return clamp_chains<float>(rounds, sink); }
+
+double min_max_16(std::int64_t rounds, float* sink) {
+  return clamp_chains<std::int16_t>(rounds, sink);
 }
 
 std::uint64_t read_bytes(const void* bytes, std::size_t count) {
@@ -95,6 +101,7 @@ namespace {
 
 HWY_EXPORT(subtract_fma);
 HWY_EXPORT(min_max);
+HWY_EXPORT(min_max_16);
 HWY_EXPORT(read_bytes);
 
 // What the compiler must not find unused.
@@ -152,6 +159,10 @@ Rates measure_rates(int threads, double seconds) {
   rates.min_max = operations_per_second(threads, seconds, [](std::int64_t rounds, float* values) {
     return HWY_DYNAMIC_DISPATCH(min_max)(rounds, values);
   });
+  rates.min_max_16 =
+      operations_per_second(threads, seconds, [](std::int64_t rounds, float* values) {
+        return HWY_DYNAMIC_DISPATCH(min_max_16)(rounds, values);
+      });
   return rates;
 }
 

@@ -11,7 +11,8 @@ namespace byzccl::bench {
 /// float32 operations a second, of all threads together.
 struct Rates {
   double subtract_fma = 0;  ///< differences and fused squares in equal number, in registers
-  double min_max = 0;       ///< comparators, two operations each, in registers
+  double min_max = 0;       ///< minima and maxima in equal number, in registers
+  double min_max_16 = 0;    ///< the same between integers of 16 bits; CPU only
 };
 
 /// @param seconds  how long each is measured, roughly

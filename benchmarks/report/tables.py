@@ -46,7 +46,8 @@ def machine(results: Results) -> str:
         "",
         f"Measured in the same run: {memory['bytes_per_second'] / 1e9:.1f} GB/s read from memory,"
         f" {rates['subtract_fma'] / 1e9:.0f} G differences and fused squares a second,"
-        f" {rates['min_max'] / 1e9:.0f} G minima and maxima a second (float32, all threads).",
+        f" {rates['min_max'] / 1e9:.0f} G minima and maxima a second (float32, all threads),"
+        f" {rates['min_max_16'] / 1e9:.0f} G of them between integers of 16 bits.",
     ]
     return "\n".join(lines)
 
