@@ -25,12 +25,12 @@ NEEDS_NCCL = pytest.mark.skipif(
 )
 
 
-def by_itself(body: Callable[[], Any], limit: float = 120.0) -> None:
+def by_itself(body: Callable[[], Any], limit: float = 60.0) -> None:
     """Runs in a process of its own, in which CUDA starts afresh."""
     run(1, lambda _: body(), init=False, limit=limit)
 
 
-def on_gpus(n: int, body: Callable[[int], Any], limit: float = 180.0, **options: Any) -> list[Any]:
+def on_gpus(n: int, body: Callable[[int], Any], limit: float = 60.0, **options: Any) -> list[Any]:
     """As ranks.run, with a current device each. Ranks may share a GPU.
 
     NCCL refuses two ranks of one host on one GPU: each says that it is a host of its own, and they
