@@ -50,7 +50,7 @@ class Pending::State {
     if (future_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
     try {
       const Result& result = *future_.get();
-      return !result.flight || result.flight->error() || result.flight->end().reached();
+      return !result.flight || result.flight->end().reached();
     } catch (const std::exception&) {  // wait() throws it
       return true;
     }
@@ -59,7 +59,9 @@ class Pending::State {
  private:
   static void check(const Result& result) {
     const std::exception_ptr error = result.flight ? result.flight->error() : nullptr;
-    if (error) std::rethrow_exception(error);
+    if (!error) return;
+    result.flight->end().wait();  // then nothing touches the vectors any more
+    std::rethrow_exception(error);
   }
 
   /// Each call throws an error object of its own: who catches it shares nothing with the worker.

@@ -1,21 +1,43 @@
 // SPDX-License-Identifier: MIT
-// Ranks that are threads: a mailbox for each ordered pair, and a board that they share.
+// Ranks that are threads: a mailbox for each ordered pair, and a board that is a map.
 
 #include <byzccl/local_transport.hpp>
+#include <map>
+#include <mutex>
+#include <string>
 #include <utility>
 
 #include "csrc/transport/endpoint.hpp"
 #include "csrc/transport/mailbox.hpp"
-#include "csrc/transport/map_board.hpp"
 
 namespace byzccl {
 namespace {
 
 using transport::check_peer;
 using transport::Mailbox;
-using transport::MapBoard;
 using transport::NoMessage;
 using transport::Receipt;
+
+class LocalBoard final : public Board {
+ public:
+  void put(const std::string& key, const std::string& value) override {
+    const std::lock_guard lock(mutex_);
+    notes_[key] = value;
+  }
+  std::optional<std::string> get(const std::string& key) override {
+    const std::lock_guard lock(mutex_);
+    const auto note = notes_.find(key);
+    return note == notes_.end() ? std::nullopt : std::optional(note->second);
+  }
+  std::string put_first(const std::string& key, const std::string& value) override {
+    const std::lock_guard lock(mutex_);
+    return notes_.try_emplace(key, value).first->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::string> notes_;
+};
 
 /// What the ends of a group share.
 struct Group {
@@ -25,7 +47,7 @@ struct Group {
 
   int size;
   std::unique_ptr<Mailbox[]> boxes;  // [from, to]
-  MapBoard board;
+  LocalBoard board;
 };
 
 /// Messages are copied when they are sent, so a send is done at once, or never.

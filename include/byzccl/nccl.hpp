@@ -41,8 +41,8 @@ using UniqueId = std::array<std::byte, 128>;
 UniqueId unique_id();
 
 /// A group of `size` ranks that know nothing of each other but the id. Headers travel over NCCL as
-/// well, so a rank that falls silent stops the others after their timeout, but they cannot tell
-/// which one it was; and each rank has a board of its own.
+/// well, and there is no board: a rank that falls silent stops the others after their timeout, but
+/// with more than two ranks they cannot tell which one it was.
 /// @throws InvalidArgument, TransportError, NcclError, CudaError
 std::shared_ptr<Transport> nccl_transport(const UniqueId& id, int rank, int size,
                                           std::chrono::milliseconds timeout = kNcclTimeout);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/every_rule.hpp"
 #include "support/ranks.hpp"
 
 namespace byzccl {
@@ -25,46 +26,6 @@ struct Case {
   std::string name() const { return concat(to_text(rule), " d = ", d, " ", to_text(dtype)); }
 };
 
-/// Every rule with the largest f that n allows; rules whose bound no f meets are left out.
-std::vector<Rule> rules_for(int n) {
-  std::vector<std::string> texts = {
-      "mean",
-      "geometric_median",
-      concat("mda(f=", (n - 1) / 2, ")"),
-      concat("guarded_mean(f=", (n - 1) / 2, ", threshold=1)"),
-      "median",
-      concat("trimmed_mean(f=", (n - 1) / 2, ")"),
-      concat("meamed(f=", (n - 1) / 2, ")"),
-      concat("phocas(f=", (n - 1) / 2, ")"),
-      concat("cge(f=", (n - 1) / 2, ")"),
-      concat("smea(f=", (n - 1) / 3, ")"),
-      concat("caf(f=", (n - 1) / 2, ")"),
-      concat("faba(f=", (n - 1) / 2, ")"),
-      concat("centered_clipping(tau=20,f=", (n - 1) / 2, ",iterations=2)"),
-  };
-  if (n >= 3) {
-    texts.push_back(concat("krum(f=", (n - 3) / 2, ")"));
-    texts.push_back(concat("multi_krum(f=", (n - 3) / 2, ")"));
-    texts.push_back(concat("bulyan(f=", (n - 3) / 4, ")"));
-    texts.push_back(concat("multi_bulyan(f=", (n - 3) / 4, ")"));
-  }
-  texts.push_back("bucketing(s=1)+mean");
-  texts.push_back("nnm+mean");
-  texts.push_back("clip(tau=0.5)+median");
-  texts.push_back("arc+nnm+geometric_median");
-  texts.push_back("clip(tau=30)+cge(f=0)");
-  texts.push_back("clip(tau=9)+nnm+centered_clipping(tau=5)");
-  if (n >= 2) {
-    texts.push_back("bucketing(s=2,seed=7)+trimmed_mean(f=0)");
-    texts.push_back("bucketing(s=2)+clip(tau=3)+nnm+mda(f=0)");
-    texts.push_back("bucketing(s=2)+arc(f=0)+faba(f=0)");
-  }
-  if (n >= 5) texts.push_back("clip(tau=20)+nnm+krum(f=1)");
-  std::vector<Rule> rules;
-  for (const std::string& text : texts) rules.push_back(Rule::parse(text));
-  return rules;
-}
-
 std::vector<Bytes> vectors(int n, std::int64_t d, DType dtype) {
   std::vector<Bytes> x;
   for (int rank = 0; rank < n; ++rank) x.push_back(test::random_vector(rank, d, dtype));
@@ -76,7 +37,7 @@ std::vector<Case> cases_for(int n) {
   set_threads(1);  // the ranks are threads enough; exchange_test varies it
   std::vector<Case> cases;
   int turn = 0;
-  for (const Rule& rule : rules_for(n)) {
+  for (const Rule& rule : test::every_rule(n)) {
     for (const std::int64_t d : {0, 1, n - 1, 7, 1000, 5000, 70001}) {
       const std::int64_t step = turn++;
       const DType dtype = static_cast<DType>(step % 4);
@@ -85,22 +46,6 @@ std::vector<Case> cases_for(int n) {
     }
   }
   return cases;
-}
-
-bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
-  return a.size() == b.size() &&
-         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
-}
-
-void expect_same_report(const Report& got, const Report& local, const std::string& name) {
-  expect(got.rule == local.rule && got.n == local.n && got.d == local.d, name + ": rule, n or d");
-  expect(got.failed == local.failed && got.failure == local.failure, name + ": failed");
-  expect(same_bits(got.distances, local.distances), name + ": D");
-  expect(same_bits(got.weights, local.weights), name + ": weights");
-  expect(same_bits(got.scores, local.scores), name + ": scores");
-  expect(got.broken == local.broken && got.flagged == local.flagged, name + ": broken or flagged");
-  expect(got.nan_columns == local.nan_columns,
-         concat(name, ": nan_columns ", got.nan_columns, ", locally ", local.nan_columns));
 }
 
 TEST_CASE("all_reduce equals aggregate bit for bit on every rank") {
@@ -117,7 +62,7 @@ TEST_CASE("all_reduce equals aggregate bit for bit on every rank") {
         pending.wait();
         expect(x == c.expected.out, name);
         const Report report = pending.report();
-        expect_same_report(report, c.expected.report, name);
+        test::expect_same_report(report, c.expected.report, name);
         expect(report.algorithm == to_text(algorithm) && report.step == step++, name + ": step");
       }
     });
@@ -137,7 +82,7 @@ TEST_CASE("reduce writes on its root only") {
         Pending pending = communicator.reduce(x.data(), c.d, c.dtype, c.rule, root);
         pending.wait();
         expect(x == (communicator.rank() == root ? c.expected.out : before), c.name());
-        expect_same_report(pending.report(), c.expected.report, c.name());
+        test::expect_same_report(pending.report(), c.expected.report, c.name());
       }
     });
   }
@@ -147,7 +92,7 @@ TEST_CASE("reduce_scatter writes each rank's columns, outside x or in place") {
   const int n = GENERATE(1, 4, 5);
   CAPTURE(n);
   std::vector<Case> cases;
-  for (const Rule& rule : rules_for(n)) {
+  for (const Rule& rule : test::every_rule(n)) {
     if (rule.bucketing) continue;  // the two calls below are two steps
     for (const std::int64_t d : {0, n, 7 * n, 1024 * n, 30001 * n}) {
       const auto x = vectors(n, d, DType::kFloat32);
@@ -167,7 +112,7 @@ TEST_CASE("reduce_scatter writes each rank's columns, outside x or in place") {
         Pending pending = communicator.reduce_scatter(x.data(), out.data(), c.d, c.dtype, c.rule);
         pending.wait();
         expect(out == expected && x == before, c.name() + " outside");
-        expect_same_report(pending.report(), c.expected.report, c.name());
+        test::expect_same_report(pending.report(), c.expected.report, c.name());
         communicator.reduce_scatter(x.data(), x.data() + mine, c.d, c.dtype, c.rule).wait();
         Bytes in_place = before;
         std::copy(expected.begin(), expected.end(), in_place.begin() + mine);
@@ -217,7 +162,7 @@ TEST_CASE("bad vectors are data: NaN, infinities, and more of them than f") {
       Pending pending = communicator.all_reduce(mine.data(), d, DType::kFloat32, rule);
       pending.wait();
       expect(mine == expected.out, text);
-      expect_same_report(pending.report(), expected.report, text);
+      test::expect_same_report(pending.report(), expected.report, text);
       if (communicator.rank() == 0) report = pending.report();
     });
     float first = 0;

@@ -219,7 +219,7 @@ TEST_CASE("a group that fails to launch is an error, not a hang") {
   CHECK(errors == 1);
 }
 
-TEST_CASE("headers over NCCL itself: host memory, deadlines, a board of one's own") {
+TEST_CASE("headers over NCCL itself: host memory, deadlines, no board") {
   run_nccl(
       3,
       [&](NcclRank& rank) {
@@ -243,8 +243,8 @@ TEST_CASE("headers over NCCL itself: host memory, deadlines, a board of one's ow
                    "another header");
           }
         }
-        rank.transport->board().put("rank", concat(self));
-        expect(rank.transport->board().get("rank") == concat(self), "the board is shared");
+        expect(!test::message_of<Error>([&] { rank.transport->board().get("rank"); }).empty(),
+               "where is the board?");
         control.recv((self + 1) % 3, nullptr, 0)->wait(in(0));
         if (self == 2) return;
         std::byte value{0};

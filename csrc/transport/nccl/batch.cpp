@@ -8,6 +8,8 @@ namespace byzccl::nccl {
 void Link::abort() noexcept {
   comm->abort();
   cudaStreamSynchronize(streams->comm());
+  // The steps behind the messages read and write the caller's vectors.
+  cudaStreamSynchronize(streams->compute());
 }
 
 void Batches::start() {

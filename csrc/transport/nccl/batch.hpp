@@ -19,7 +19,7 @@ struct Link {
   std::chrono::milliseconds timeout;  ///< for connections, which are made at the first message
   std::unique_ptr<Comm> comm;
 
-  /// Ends all messages; returns when no buffer of theirs is touched any more.
+  /// Ends all messages; returns when neither they nor the steps touch any buffer any more.
   void abort() noexcept;
 };
 

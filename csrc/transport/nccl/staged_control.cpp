@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include "csrc/transport/endpoint.hpp"
-#include "csrc/transport/map_board.hpp"
 #include "csrc/transport/nccl/staging.hpp"
 
 namespace byzccl::nccl {
@@ -68,6 +69,19 @@ class StagedWork final : public Work {
   std::shared_ptr<Batch> batch_;
 };
 
+/// NCCL's messages are gone with the rank that they waited for.
+class NoBoard final : public Board {
+ public:
+  void put(const std::string&, const std::string&) override { refuse(); }
+  std::optional<std::string> get(const std::string&) override { refuse(); }
+  std::string put_first(const std::string&, const std::string&) override { refuse(); }
+
+ private:
+  [[noreturn]] static void refuse() {
+    throw Error("ranks that have nothing but NCCL have no board");
+  }
+};
+
 class StagedControl final : public Transport {
  public:
   StagedControl(std::shared_ptr<Link> link, int rank, int size)
@@ -104,7 +118,7 @@ class StagedControl final : public Transport {
   Batches batches_;
   const int rank_;
   const int size_;
-  transport::MapBoard board_;
+  NoBoard board_;
 };
 
 }  // namespace

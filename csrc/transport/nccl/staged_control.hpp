@@ -12,7 +12,7 @@ namespace byzccl::nccl {
 
 /// Messages of host memory, staged over the communicator of `link`, behind what is under way there.
 /// Waiting blocks the host, to the deadline. Who is late is known only where a batch has a single
-/// peer. The board is this rank's own: no other rank reads it.
+/// peer. Its board is always out of reach.
 std::shared_ptr<Transport> staged_control(std::shared_ptr<Link> link, int rank, int size);
 
 }  // namespace byzccl::nccl

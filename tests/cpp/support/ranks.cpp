@@ -50,6 +50,11 @@ std::uint64_t next(std::uint64_t& state) {  // SplitMix64
   return z ^ (z >> 31);
 }
 
+bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
+}
+
 }  // namespace
 
 void run(int n, const std::function<void(int)>& fn, std::chrono::seconds limit) {
@@ -116,6 +121,17 @@ Expected expected_of(const std::vector<Bytes>& x, std::int64_t d, DType dtype, c
   Expected expected{Bytes(static_cast<std::size_t>(d) * size_of(dtype)), {}};
   expected.report = explain(rows, d, dtype, rule, expected.out.data(), caller);
   return expected;
+}
+
+void expect_same_report(const Report& got, const Report& local, const std::string& name) {
+  expect(got.rule == local.rule && got.n == local.n && got.d == local.d, name + ": rule, n or d");
+  expect(got.failed == local.failed && got.failure == local.failure, name + ": failed");
+  expect(same_bits(got.distances, local.distances), name + ": D");
+  expect(same_bits(got.weights, local.weights), name + ": weights");
+  expect(same_bits(got.scores, local.scores), name + ": scores");
+  expect(got.broken == local.broken && got.flagged == local.flagged, name + ": broken or flagged");
+  expect(got.nan_columns == local.nan_columns,
+         concat(name, ": nan_columns ", got.nan_columns, ", locally ", local.nan_columns));
 }
 
 }  // namespace byzccl::test

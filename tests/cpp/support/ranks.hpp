@@ -44,6 +44,9 @@ struct Expected {
 Expected expected_of(const std::vector<Bytes>& x, std::int64_t d, DType dtype, const Rule& rule,
                      const Caller& caller = {});
 
+/// @throws std::runtime_error with `name` unless all that a decision knows has the same bits
+void expect_same_report(const Report& got, const Report& local, const std::string& name);
+
 /// The message of the Error that fn throws; "" if none.
 template <class Kind>
 std::string message_of(const std::function<void()>& fn) {

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// Reductions over NCCL with a rank that stops between its header and its payload: all others name
+// it in time, and nothing hangs.
+
+#include <cuda_runtime_api.h>
+
+#include <atomic>
+#include <byzccl/byzccl.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cuda_on_cpu/nccl.hpp"
+#include "support/catch.hpp"
+#include "tests/cuda/support/nccl_ranks.hpp"
+
+namespace byzccl {
+namespace {
+
+using cuda_on_cpu::nccl_world;
+using cuda_on_cpu::WorldScope;
+using std::chrono::milliseconds;
+using test::Bytes;
+using test::expect;
+using test::NcclRank;
+using test::run_nccl;
+
+#if defined(__SANITIZE_THREAD__)  // a lane is a thread there, and ranks may well be slow
+constexpr milliseconds kTimeout{4000};
+const std::string kRule = "median";
+#else
+constexpr milliseconds kTimeout{600};
+const std::string kRule = "geometric_median";
+#endif
+constexpr milliseconds kPatience{30'000};  // with ranks on a busy machine
+
+/// Its rank stops before a batch of payload, and stays silent until it is released.
+class StoppingTransport final : public Transport {
+ public:
+  StoppingTransport(std::shared_ptr<Transport> inner, int batches)
+      : inner_(std::move(inner)), left_(batches) {}
+
+  int rank() const override { return inner_->rank(); }
+  int size() const override { return inner_->size(); }
+  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) override {
+    return inner_->send(peer, data, bytes);
+  }
+  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) override {
+    return inner_->recv(peer, data, bytes);
+  }
+  Board& board() override { return inner_->board(); }
+  void abort() noexcept override { inner_->abort(); }
+  std::unique_ptr<Steps> make_steps() override { return inner_->make_steps(); }
+  void start_batch() override {
+    if (left_-- == 0) {
+      stopped = true;
+      while (!released) std::this_thread::sleep_for(milliseconds(5));
+    }
+    inner_->start_batch();
+  }
+  void end_batch() override { inner_->end_batch(); }
+  void await_steps() override { inner_->await_steps(); }
+  Transport& control() override { return inner_->control(); }
+  void poll() override { inner_->poll(); }
+
+  std::atomic<bool> stopped{false};
+  std::atomic<bool> released{false};
+
+ private:
+  const std::shared_ptr<Transport> inner_;
+  int left_;
+};
+
+/// What a rank that has not stopped comes to; it may get some steps done before.
+std::optional<TransportError> failure_of(Communicator& communicator, Bytes& x,
+                                         const std::string& rule) {
+  const auto start = Clock::now();
+  try {
+    while (Clock::now() - start < kPatience) {
+      Pending pending =
+          communicator.all_reduce(x.data(), std::ssize(x) / 4, DType::kFloat32, Rule::parse(rule));
+      pending.wait();
+      while (!pending.done()) std::this_thread::sleep_for(milliseconds(2));
+    }
+  } catch (const TransportError& error) {
+    return error;
+  }
+  return std::nullopt;
+}
+
+/// The rank that stops before its batch of that number, until the others have ended.
+void stop(NcclRank& rank, const CommunicatorOptions& options, int batch, const std::string& rule,
+          const std::function<bool()>& others_ended) {
+  Bytes x(4000);
+  const auto stopping = std::make_shared<StoppingTransport>(rank.transport, batch);
+  Communicator communicator(stopping, options);
+  const std::jthread release([&] {
+    while (!others_ended()) std::this_thread::sleep_for(milliseconds(5));
+    stopping->released = true;
+  });
+  const auto error = failure_of(communicator, x, rule);
+  expect(stopping->stopped && error.has_value(), "it went on");
+}
+
+TEST_CASE("a rank that stops between header and payload is named by all others") {
+  const Algorithm algorithm = GENERATE(Algorithm::kSharded, Algorithm::kRing);
+  const int batches = GENERATE(0, 4);  // in the first contact, and once ranks are connected
+  CAPTURE(to_text(algorithm), batches);
+  constexpr int kSize = 3;
+  constexpr int kStops = 1;
+  std::atomic<int> done{0};
+  run_nccl(
+      kSize,
+      [&](NcclRank& rank) {
+        const int self = rank.transport->rank();
+        Bytes x(4000);
+        const CommunicatorOptions options{.algorithm = algorithm, .timeout = kTimeout};
+        if (self == kStops) {
+          return stop(rank, options, batches, kRule, [&] { return done == kSize - 1; });
+        }
+        Communicator communicator(rank.transport, options);
+        const auto start = Clock::now();
+        const auto error = failure_of(communicator, x, kRule);
+        const auto took = Clock::now() - start;
+        ++done;
+        expect(error.has_value(), "no error");
+        expect(error->suspects() == std::vector<int>{kStops}, error->what());
+        expect(took < kPatience, "too late");
+        const std::string again = test::message_of<TransportError>([&] {
+          communicator.all_reduce(x.data(), 10, DType::kFloat32, Rule::parse("mean")).wait();
+        });
+        expect(again == error->what(), "another error the second time: " + again);
+      },
+      test::Way::kControl, kTimeout);
+}
+
+TEST_CASE("a rank that gives up between header and payload is named, whatever NCCL says") {
+  const Algorithm algorithm = GENERATE(Algorithm::kSharded, Algorithm::kRing);
+  const WorldScope scope;
+  nccl_world().tells_peers = GENERATE(false, true);
+  CAPTURE(to_text(algorithm), nccl_world().tells_peers);
+  run_nccl(
+      3,
+      [&](NcclRank& rank) {
+        Bytes x(4000);
+        Communicator communicator(rank.transport, {.algorithm = algorithm, .timeout = kTimeout});
+        if (rank.transport->rank() == 2) {
+          communicator.all_reduce(x.data(), 1000, DType::kFloat32, Rule::parse(kRule)).report();
+          return communicator.abort("it has had enough");
+        }
+        const auto error = failure_of(communicator, x, kRule);
+        expect(error.has_value(), "no error");
+        expect(error->suspects() == std::vector<int>{2}, error->what());
+      },
+      test::Way::kControl, kTimeout);
+}
+
+TEST_CASE("a report of a step that failed on the device raises") {
+  std::atomic<int> done{0};
+  run_nccl(
+      2,
+      [&](NcclRank& rank) {
+        Bytes x(4000);
+        if (rank.transport->rank() == 1) {
+          // Batches over `sharded`: shards, sums, result. The last one of the second step is
+          // missing.
+          return stop(rank, {.timeout = kTimeout}, 3 + 2, kRule, [&] { return done == 1; });
+        }
+        Communicator communicator(rank.transport, {.timeout = kTimeout});
+        const auto call = [&] {
+          return communicator.all_reduce(x.data(), 1000, DType::kFloat32, Rule::parse(kRule));
+        };
+        call().report();
+        Pending second = call();
+        second.wait();  // all of it is enqueued
+        const std::string said = test::message_of<TransportError>([&] { second.report(); });
+        ++done;
+        expect(said.find("rank 1") != std::string::npos, said);
+      },
+      test::Way::kControl, kTimeout);
+}
+
+TEST_CASE("ranks that know only the id end as well, and name nobody") {
+  std::atomic<int> done{0};
+  run_nccl(
+      3,
+      [&](NcclRank& rank) {
+        Bytes x(4000);
+        if (rank.transport->rank() == 2) {
+          return stop(rank, {.timeout = kTimeout}, 4, kRule, [&] { return done == 2; });
+        }
+        Communicator communicator(rank.transport, {.timeout = kTimeout});
+        const auto error = failure_of(communicator, x, kRule);
+        ++done;
+        expect(error.has_value(), "no error");
+        expect(error->suspects().empty(), error->what());
+      },
+      test::Way::kId, kTimeout);
+}
+
+}  // namespace
+}  // namespace byzccl
