@@ -38,7 +38,7 @@ struct Build {
   int compiled_runtime = 0;   ///< CUDART_VERSION: 1000 major + 10 minor
   int runtime = 0;            ///< the runtime that was loaded, likewise
   int driver = 0;             ///< the newest CUDA that the driver knows, likewise; 0: no driver
-  std::string architectures;  ///< that the kernels were built for, such as "90" or "80;90"
+  std::string architectures;  ///< that the kernels were built for, such as "90" or "80,90"
   int compiled_nccl = 0;      ///< NCCL_VERSION_CODE, such as 22809 of 2.28.9; 0: built without NCCL
   int nccl = 0;               ///< the NCCL that was loaded, likewise
 };

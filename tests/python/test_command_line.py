@@ -111,7 +111,7 @@ WITH = {
     "cuda": 13000,
     "cuda_runtime": 13010,
     "cuda_driver": 13020,
-    "cuda_architectures": "80;90",
+    "cuda_architectures": "80,90",
     "nccl": 22809,
     "nccl_runtime": 22907,
 }
