@@ -35,6 +35,8 @@ struct Pending::Flight {
     try {
       pending->wait(stream);
     } catch (...) {
+      // Earlier adds may still be under way there, and no stream of the caller's comes after them.
+      if (!device.is_cpu()) wait_for_device(device);
       tensors.clear();
       throw;
     }
