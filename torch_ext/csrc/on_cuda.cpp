@@ -3,6 +3,7 @@
 
 #include "on_cuda.hpp"
 
+#include <ATen/Context.h>
 #include <ATen/ops/empty.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGraphsC10Utils.h>
@@ -97,6 +98,7 @@ std::shared_ptr<Transport> cuda_transport(std::shared_ptr<Transport> control, at
                                           [[maybe_unused]] std::chrono::milliseconds timeout) {
   try {
     BYZCCL_CHECK(device.is_cuda(), "cuda_transport needs a CUDA device, got ", device.str());
+    at::globalContext().lazyInitDevice(at::kCUDA);  // torch's memory, if there is no tensor yet
     const c10::cuda::CUDAGuard guard(device);
     use_torch_memory();
 #ifdef BYZCCL_WITH_NCCL
