@@ -18,11 +18,12 @@ struct MixShared {
   double weight[kMaxVectors];
 };
 
-/// Lists the vectors of non-zero weight in ascending order; weight: that of vector threadIdx.x.
-__device__ void list_vectors(int ranks, double weight, Mix& mix) {
+/// Lists the vectors of non-zero weight in ascending order; weight: that of vector threadIdx.x, 0
+/// where there is none.
+__device__ void list_vectors(double weight, Mix& mix) {
   auto& shared = shared_memory<MixShared>();
   const int rank = static_cast<int>(threadIdx.x);
-  shared.weight[rank] = rank < ranks ? weight : 0;
+  shared.weight[rank] = weight;
   __syncthreads();
   int before = 0;
   for (int other = 0; other < rank; ++other) before += shared.weight[other] != 0;
@@ -60,7 +61,7 @@ __global__ void __launch_bounds__(kThreads)
   const rules::Outcome& outcome = *decision.outcome;
   const int rank = static_cast<int>(threadIdx.x);
   const bool used = row < outcome.rows && rank < ranks;
-  list_vectors(ranks, used ? decision.weights[row * ranks + rank] : 0, mixes[row]);
+  list_vectors(used ? decision.weights[row * ranks + rank] : 0, mixes[row]);
   const double divisor = outcome.divisor > 0 ? mixes[row].count : 0;
   // Zeros add nothing, unless nothing else is there.
   if (row < outcome.rows && outcome.previous_weight != 0 &&
@@ -81,7 +82,7 @@ __global__ void __launch_bounds__(kThreads)
   const int rank = static_cast<int>(threadIdx.x);
   const double scale = scales == nullptr || row == rows ? 1 : scales[row];
   const bool used = rank < ranks && buckets.of[rank] == row && !(scale < 0);
-  list_vectors(ranks, used ? 1 : 0, mixes[row]);
+  list_vectors(used ? 1 : 0, mixes[row]);
   if (row == rows) append(ranks, 1, mixes[row]);
   finish(mixes[row].count, scale, mixes[row]);
 }

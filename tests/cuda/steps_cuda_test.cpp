@@ -27,6 +27,7 @@ bool same_values(const Row& a, const Row& b, std::int64_t d) {
 
 double far_apart(double a, double b) {
   if (a == b) return 0;
+  if (!std::isfinite(a) || !std::isfinite(b)) return std::numeric_limits<double>::infinity();
   return std::fabs(a - b) / std::max(std::fabs(a), std::fabs(b));
 }
 
@@ -131,7 +132,23 @@ TEST_CASE("every kind of plan has the CPU's outcome") {
       compare(rule, 9, 261, dtype, true, 1);
     }
     compare(rule, 9, 1, DType::kFloat32, false);
+    compare(rule, 9, 1, DType::kFloat32, true);
   }
+}
+
+TEST_CASE("a row that is scaled by 0 is there, and zeros") {
+  test::Random random(3);
+  const Case c{byzccl::plan(Rule::parse("arc(f=3)+krum(f=2)"), 9, DType::kFloat32),
+               test::make_stack(9, 40, DType::kFloat32,
+                                [&](int i, std::int64_t) { return i < 6 ? 0 : random.uniform(); }),
+               40, DType::kFloat32};
+  DeviceSide device(c);
+  for (const double distance : distances(device.side, c.plan)) CHECK(distance == 0);
+}
+
+TEST_CASE("the most vectors there may be are formed, and sorted, within their tables") {
+  compare("clip(tau=1)+mean", 256, 5, DType::kFloat32, false);
+  compare("clip(tau=1)+median", 256, 5, DType::kFloat32, false);
 }
 
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)

@@ -55,6 +55,11 @@ TEST_CASE("strips cover every column once, for every tile of the grid") {
   }
 }
 
+TEST_CASE("strips are as wide as they may be") {
+  CHECK(strips(1 << 20, 65536, 16).width == 8192);
+  CHECK(strips(1 << 20, 65536, 17).width == 4096);
+}
+
 TEST_CASE("a thread of the register kernel adds up at most 256 terms") {
   CHECK(8192 / kStripThreads <= 256);
 }

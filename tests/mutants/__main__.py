@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from .runs import PROGRAMS, ROOT, THREADED, build, copy_tree, reached_by, run
+from .runs import CAREFUL, PROGRAMS, ROOT, THREADED, build, copy_tree, reached_by, run
 from .sites import Site
 
 EQUIVALENT = Path(__file__).parent / "equivalent.txt"
@@ -42,20 +42,21 @@ def equivalent() -> dict[str, str]:
 class Hunt:
     """All programs, what they come by, and what became of each mutant."""
 
-    def __init__(self, tree: Path, sites: list[Site]) -> None:
+    def __init__(self, tree: Path, sites: list[Site], quick: bool) -> None:
         self.known = equivalent()
         self.programs: list[tuple[Path, set[int], float]] = []
-        for sanitize, names in (("", PROGRAMS), ("thread", THREADED)):
+        builds = [("", PROGRAMS), ("thread", THREADED), ("address", CAREFUL)]
+        for sanitize, names in builds[:1] if quick else builds:
             folder = build(tree, sanitize, names)
             for name in names:
                 baseline = run(folder / name, None, 1200)
                 reached = reached_by(folder / name)
-                if not sanitize:
-                    reached -= {site.number for site in sites if site.kind == "order"}
+                orders = {site.number for site in sites if site.kind == "order"}
+                reached = reached & orders if sanitize == "thread" else reached - orders
                 print(
                     f"{name}: {baseline.seconds:.0f} s, comes by {len(reached)} mutants", flush=True
                 )
-                self.programs.append((folder / name, reached, 60 + 10 * baseline.seconds))
+                self.programs.append((folder / name, reached, 30 + 6 * baseline.seconds))
 
     def judge(self, site: Site) -> tuple[Site, str, str]:
         if key_of(site) in self.known:
@@ -86,24 +87,25 @@ def main() -> int:
     parser.add_argument("--only", default="", help="regular expression: file:line of the mutants")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "mutants" / "mutants.json")
-    parser.add_argument("--again", type=Path, help="JSON of a run: only what survived it")
+    parser.add_argument("--again", type=Path, help="JSON of a run: not what it caught")
+    parser.add_argument("--quick", action="store_true", help="without the sanitizers' builds")
     parser.add_argument("--list", action="store_true", help="only list the mutants")
     options = parser.parse_args()
     tree = ROOT / "build" / "mutants" / "tree"
     sites = copy_tree(tree)
     wanted = [s for s in sites if re.search(options.only, f"{s.file}:{s.line}")]
     if options.again:
-        alive = {
+        caught = {
             (found["file"], found["text"], found["change"])
             for found in json.loads(options.again.read_text())
-            if found["state"] in ("survived", "not reached")
+            if found["state"] == "caught"
         }
-        wanted = [s for s in wanted if (s.file, s.text, s.change) in alive]
+        wanted = [s for s in wanted if (s.file, s.text, s.change) not in caught]
     if options.list:
         for site in wanted:
             print(site.number, f"{site.file}:{site.line}", site.kind, site.change, sep="  ")
         return 0
-    hunt = Hunt(tree, sites)
+    hunt = Hunt(tree, sites, options.quick)
     results = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for result in pool.map(hunt.judge, wanted):

@@ -20,11 +20,13 @@ FLAGS = ("tests/cuda/device_double_test.cpp",)
 PROGRAMS = (
     "strips_test",
     "pairwise_order_test",
-    "pairwise_kernels_test",
-    "aggregate_cuda_test",
-    "steps_cuda_test",
     "golden_bits_test",
+    "aggregate_cuda_test",
+    "pairwise_kernels_test",
+    "steps_cuda_test",
 )
+CAREFUL = ("pairwise_kernels_test", "aggregate_cuda_test", "steps_cuda_test")
+"""Run under ASan, for what writes or reads a place too far."""
 THREADED = ("device_double_test",)
 """Run under TSan, for mutants of memory orders."""
 

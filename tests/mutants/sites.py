@@ -13,7 +13,7 @@ _NEIGHBOUR = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 
 # Lines whose text is not run, or run by the compiler alone.
 _SKIPPED = re.compile(
-    r"^\s*#|\btemplate\b|\bconstexpr\b|\bstatic_assert\b|\boperator\b|^\s*using\b"
+    r"^\s*#|make_integer_sequence|\btemplate\b|\bconstexpr\b|\bstatic_assert\b|\boperator\b|^\s*using\b"
 )
 # `C part[kWarp];`, `const void* x[N];`: sizes, not indices. `(&values)[kWarp]`: neither.
 _DECLARATION = re.compile(r"^\s*(const\s+)?[\w:<>, ]+[\s*]\s*\w+(\[[^\]]*\])+(\s*=\s*\{.*)?;")
@@ -31,7 +31,7 @@ class Site:
     kind: str
     """barrier, comparison, one, start, index, order"""
     change: str
-    """What the mutant does, for a reader."""
+    """What the mutant does, for a reader; #2 where the line can do it twice."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,21 @@ def find(file: str, text: str, first: int, orders_only: bool = False) -> tuple[l
     """The sites of a source, numbered from `first`, and the source with their mutants."""
     sites: list[Site] = []
     lines = text.splitlines()
+    constant = False  # in a constant that goes on from line to line
     for index, line in enumerate(lines):
         changed = line
+        was_constant = constant
+        constant = (constant or "constexpr" in line) and not line.rstrip().endswith((";", "{"))
+        if constant or was_constant:
+            continue
         edits = sorted(_edits(line), key=lambda edit: edit.begin)
         if orders_only:
             edits = [edit for edit in edits if edit.kind == "order"]
         numbers = range(first + len(sites), first + len(sites) + len(edits))
-        for number, edit in zip(numbers, edits, strict=True):
-            sites.append(Site(number, file, index + 1, line.strip(), edit.kind, edit.change))
+        for place, (number, edit) in enumerate(zip(numbers, edits, strict=True)):
+            same = sum(before.change == edit.change for before in edits[:place])
+            change = edit.change + (f" #{same + 1}" if same else "")
+            sites.append(Site(number, file, index + 1, line.strip(), edit.kind, change))
         for number, edit in reversed(list(zip(numbers, edits, strict=True))):
             replacement = edit.replacement.format(number)
             changed = changed[: edit.begin] + replacement + changed[edit.end :]
