@@ -30,7 +30,7 @@ using test::NcclRank;
 using test::run_nccl;
 
 #if defined(__SANITIZE_THREAD__)  // a lane is a thread there, and ranks may well be slow
-constexpr milliseconds kTimeout{4000};
+constexpr milliseconds kTimeout{2500};
 const std::string kRule = "median";
 #else
 constexpr milliseconds kTimeout{600};
