@@ -92,6 +92,8 @@ class DeceivingTransport final : public Transport {
 std::shared_ptr<Transport> deceiving_transport(std::shared_ptr<Transport> inner,
                                                const Attack& attack) {
   BYZCCL_CHECK(inner != nullptr, "a deceiving transport needs a transport");
+  BYZCCL_CHECK(&inner->control() == inner.get(),
+               "a deceiving transport alters messages in host memory, not on a device");
   const attacks::Row& row = attacks::row_of(attack.kind);
   BYZCCL_CHECK(row.on_messages, row.name,
                " does not act on messages: it is a function of the honest vectors");

@@ -75,8 +75,6 @@ class Pending::State {
       throw MismatchError(error.what());
     } catch (const TransportError& error) {
       throw TransportError(error.what(), error.suspects());
-    } catch (const PeerError& error) {  // a count in a report that was read late
-      throw TransportError(concat("rank ", error.peer(), ": ", error.what()), {error.peer()});
     }
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <thread>
 
 #include "csrc/collective/faults.hpp"
 
@@ -19,7 +20,16 @@ milliseconds look_pause(milliseconds timeout) {
 
 }  // namespace
 
-Flights::Flights(milliseconds timeout) : pause_(look_pause(timeout)) {}
+Lookout::Lookout(milliseconds timeout)
+    : pause_(look_pause(timeout)), next_(Clock::now() + pause_) {}
+
+void Lookout::look(Transport& transport) {
+  if (Clock::now() < next_) return;
+  if (collective::somebody_failed(transport)) {
+    throw PeerError(PeerError::kAny, true, "another rank has given up");
+  }
+  next_ = Clock::now() + pause_;
+}
 
 void Flights::watch(Transport& transport) {
   if (empty()) return;
@@ -28,25 +38,31 @@ void Flights::watch(Transport& transport) {
   while (ended < flights_.size() && flights_[ended]->end().reached()) ++ended;
   transport.poll();  // an abort ends them too
   flights_.erase(flights_.begin(), flights_.begin() + static_cast<std::ptrdiff_t>(ended));
-  if (empty()) {
-    next_look_ = Deadline::min();
-    return;
-  }
-  const Deadline now = Clock::now();
-  if (now >= front().deadline()) {
+  if (ended > 0) deadline_.reset();
+  if (empty()) return;
+  if (!deadline_ && front().is_ready()) deadline_ = Clock::now() + timeout_;
+  if (deadline_ && Clock::now() >= *deadline_) {
     throw PeerError(PeerError::kAny, true, "the device did not finish in time");
   }
-  if (next_look_ == Deadline::min()) next_look_ = now + pause_;
-  if (now < next_look_) return;
-  next_look_ = now + pause_;
-  if (collective::somebody_failed(transport)) {
-    throw PeerError(PeerError::kAny, true, "another rank has given up");
+  lookout_.look(transport);
+}
+
+void Flights::watch_all(Transport& transport) {
+  milliseconds pause{0};
+  for (watch(transport); !empty(); watch(transport)) {
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause + milliseconds(1), milliseconds(5));
   }
+}
+
+void Flights::doom_all() noexcept {
+  for (const auto& flight : flights_) flight->doom();
 }
 
 void Flights::fail_all(const std::exception_ptr& error) noexcept {
   for (const auto& flight : flights_) flight->fail(error);
   flights_.clear();
+  deadline_.reset();
 }
 
 }  // namespace byzccl

@@ -4,10 +4,13 @@
 #pragma once
 
 #include <byzccl/transport.hpp>
+#include <chrono>
+#include <condition_variable>
 #include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -18,36 +21,59 @@ namespace byzccl {
 /// Shared by the worker, who watches it, and by the caller.
 class Flight {
  public:
-  Flight(std::shared_ptr<const Mark> end, Deadline deadline, std::string context)
-      : end_(std::move(end)), deadline_(deadline), context_(std::move(context)) {}
+  /// @param ready  of the caller's work that it comes after; null: that is done
+  Flight(std::shared_ptr<const Mark> end, std::shared_ptr<const Mark> ready, std::string context)
+      : end_(std::move(end)), ready_(std::move(ready)), context_(std::move(context)) {}
 
   const Mark& end() const { return *end_; }
-  Deadline deadline() const { return deadline_; }
+  bool is_ready() const { return ready_ == nullptr || ready_->reached(); }
   /// "step 12, all_reduce krum(f=1)"
   const std::string& context() const { return context_; }
 
+  /// It is about to fail: from now on error() waits for fail().
+  void doom() noexcept {
+    const std::lock_guard lock(mutex_);
+    doomed_ = true;
+  }
+  /// Only once the device touches no buffer of it any more: who learns of it lets go of them.
   void fail(std::exception_ptr error) noexcept {
     const std::lock_guard lock(mutex_);
     error_ = std::move(error);
+    failed_.notify_all();
   }
   /// What it failed with, or null. After an abort the end is reached as well.
   std::exception_ptr error() const {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    failed_.wait(lock, [&] { return !doomed_ || error_; });
     return error_;
   }
 
  private:
   const std::shared_ptr<const Mark> end_;
-  const Deadline deadline_;
+  const std::shared_ptr<const Mark> ready_;
   const std::string context_;
   mutable std::mutex mutex_;
+  mutable std::condition_variable failed_;
+  bool doomed_ = false;
   std::exception_ptr error_;
+};
+
+/// Looks at the board now and then: whether a rank says there that it fails.
+class Lookout {
+ public:
+  explicit Lookout(std::chrono::milliseconds timeout);
+  /// @throws PeerError if some rank does. Nothing if the last look was a moment ago.
+  void look(Transport& transport);
+
+ private:
+  const Clock::duration pause_;
+  Deadline next_;
 };
 
 /// Flights in the order of their ends. One thread.
 class Flights {
  public:
-  explicit Flights(std::chrono::milliseconds timeout);
+  explicit Flights(std::chrono::milliseconds timeout) : timeout_(timeout), lookout_(timeout) {}
 
   void add(std::shared_ptr<Flight> flight) { flights_.push_back(std::move(flight)); }
   bool empty() const { return flights_.empty(); }
@@ -55,14 +81,19 @@ class Flights {
   const Flight& front() const { return *flights_.front(); }
 
   /// Lets go of those that have ended. @throws PeerError  the first of the others is late, the
-  /// transport has failed, or some rank says on the board that it fails
+  /// transport has failed, or some rank says on the board that it fails. Late is what has not ended
+  /// within the timeout, counted from when all before it had and the caller's vectors were there.
   void watch(Transport& transport);
+  /// Watches until all have ended. @throws as watch()
+  void watch_all(Transport& transport);
+  void doom_all() noexcept;
   void fail_all(const std::exception_ptr& error) noexcept;
 
  private:
   std::deque<std::shared_ptr<Flight>> flights_;
-  const Clock::duration pause_;  // between two looks at the board
-  Deadline next_look_ = Deadline::min();
+  const std::chrono::milliseconds timeout_;
+  std::optional<Deadline> deadline_;  // of the first, once its clock runs
+  Lookout lookout_;
 };
 
 }  // namespace byzccl

@@ -36,6 +36,7 @@ struct Job {
   std::exception_ptr error;  ///< what is left of the exchange is swallowed, and finish() raises it
   std::int64_t step = -1;    ///< once it has begun
   std::int64_t adds = 0;
+  std::shared_ptr<const Mark> ready;  ///< as the newest task's
   std::int64_t bytes_sent_before = 0;
 
   Result result;  ///< if there is no error, once the last task is done

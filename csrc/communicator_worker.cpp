@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "csrc/communicator_worker.hpp"
 
+#include <chrono>
+#include <optional>
 #include <utility>
 
 #include "csrc/collective/agreement.hpp"
@@ -14,6 +16,8 @@ namespace {
 
 /// Between two looks at what a device still does.
 constexpr std::chrono::milliseconds kWatchPause{5};
+/// What is still under way may take this long once the communicator is to end.
+constexpr std::chrono::seconds kPatience{10};
 
 std::shared_ptr<Steps> steps_for(Transport& transport) {
   std::shared_ptr<Steps> steps = transport.make_steps();
@@ -31,7 +35,10 @@ Worker::Worker(std::shared_ptr<Transport> transport, const CommunicatorOptions& 
       mail_(*transport_, options_, traffic_),
       headers_(static_cast<std::size_t>(transport_->size())),
       flights_(options.timeout),
-      thread_([this] { loop(); }) {}
+      lookout_(options.timeout) {
+  transport_->interrupt_by([this] { lookout_.look(*transport_); });
+  thread_ = std::thread([this] { loop(); });
+}
 
 Worker::~Worker() { stop(); }
 
@@ -77,13 +84,17 @@ void Worker::stop() noexcept {
     changed_.notify_all();
   }
   if (pending) abort("its communicator was destroyed while an exchange was under way");
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  transport_->interrupt_by(nullptr);
 }
 
 void Worker::loop() {
   steps_->use_device();
   std::unique_lock lock(mutex_);
+  std::optional<Deadline> end;
   while (true) {
+    if (stopping_ && !end) end = Clock::now() + kPatience;
     if (flights_.empty()) {
       changed_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
       if (tasks_.empty()) break;
@@ -91,6 +102,10 @@ void Worker::loop() {
       changed_.wait_for(lock, kWatchPause, [&] { return !tasks_.empty(); });
       lock.unlock();
       watch();
+      if (end && Clock::now() >= *end && !flights_.empty()) {
+        collective::announce(*transport_, "its communicator was destroyed");
+        die(std::make_exception_ptr(TransportError("the communicator was destroyed")));
+      }
       lock.lock();
       if (tasks_.empty()) continue;
     }
@@ -142,7 +157,10 @@ void Worker::carry_out(const Task& task) {
     job.step = step_;
     job.bytes_sent_before = traffic_.sent;
   }
-  if (task.ready) steps_->await(*task.ready);
+  if (task.ready) {
+    steps_->await(*task.ready);
+    job.ready = task.ready;
+  }
   const Digest previous = digest_previous(task);
   const bool all_finish = agree(task, task.message, previous.value);
   if (job.error) return;
@@ -159,13 +177,21 @@ void Worker::carry_out(const Task& task) {
 
 void Worker::finish(Job& job) {
   job.exchange->finish();
-  job.result = {steps_, nullptr, job.exchange->findings(), report_of(job)};
-  if (std::shared_ptr<const Mark> end = steps_->mark()) {
-    auto flight =
-        std::make_shared<Flight>(std::move(end), Clock::now() + options_.timeout, context(job));
-    flights_.add(flight);
-    job.result.flight = std::move(flight);
-  }
+  job.result = {steps_, take_off(job), job.exchange->findings(), report_of(job)};
+}
+
+/// Watches what has been enqueued for the job; null if that is done.
+std::shared_ptr<Flight> Worker::take_off(const Job& job) {
+  std::shared_ptr<const Mark> end = steps_->mark();
+  if (!end) return nullptr;
+  auto flight = std::make_shared<Flight>(std::move(end), job.ready, context(job));
+  flights_.add(flight);
+  return flight;
+}
+
+/// Until all that has been enqueued is done. @throws as Flights::watch()
+void Worker::await_device(const Job& job) {
+  if (take_off(job)) flights_.watch_all(*transport_);
 }
 
 void Worker::watch() noexcept {
@@ -183,6 +209,7 @@ void Worker::watch() noexcept {
 Digest Worker::digest_previous(const Task& task) {
   const collective::Bucket& bucket = task.bucket;
   if (bucket.previous == nullptr || !task.refusal.empty()) return {};
+  await_device(*task.job);  // the digest is read, and reading has no deadline
   const collective::Timed timed(task.job->phases.headers);
   return steps_->digest(bucket.previous, bucket.d, bucket.dtype);
 }
@@ -202,6 +229,7 @@ bool Worker::agree(const Task& task, Message message, std::uint64_t previous) {
   const collective::Agreement agreement = collective::agree(mail_, headers_, mine.refusal);
   step_ = agreement.next_step;
   if (agreement.error) {
+    if (job.exchange) await_device(job);  // adds before this one may still be under way
     fail(job, agreement.error);
     return false;
   }
@@ -226,8 +254,9 @@ void Worker::die(Job& job, std::exception_ptr error) noexcept {
 }
 
 void Worker::die(std::exception_ptr error) noexcept {
-  flights_.fail_all(error);
+  flights_.doom_all();
   transport_->abort();
+  flights_.fail_all(error);
   mail_.clear();
   dead_ = std::move(error);
 }

@@ -57,6 +57,8 @@ class Worker {
   Digest digest_previous(const Task& task);
   bool agree(const Task& task, collective::Message message, std::uint64_t previous);
   void finish(Job& job);
+  std::shared_ptr<Flight> take_off(const Job& job);
+  void await_device(const Job& job);
   void watch() noexcept;
   void fail(Job& job, std::exception_ptr error) noexcept;
   void die(Job& job, std::exception_ptr error) noexcept;
@@ -78,6 +80,7 @@ class Worker {
   std::int64_t step_ = 0;
   std::exception_ptr dead_;  // after it nothing can be exchanged any more
   Flights flights_;
+  Lookout lookout_;  // while a call waits for peers
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -20,7 +20,12 @@ void Findings::read(Steps& steps, Report& report) const {
   }
   describe(rule, plan, D.data(), rules::decision_at(plan, memory.data()), report);
   report.d = columns;
-  if (nan_columns) report.nan_columns = count_nan_columns(steps);
+  if (!nan_columns) return;
+  try {
+    report.nan_columns = count_nan_columns(steps);
+  } catch (const ProtocolError&) {
+    report.nan_columns = -1;
+  }
 }
 
 std::int64_t Findings::count_nan_columns(Steps& steps) const {

@@ -21,8 +21,8 @@ struct Findings {
   std::shared_ptr<void> nan_columns;  ///< [ranks] int64 by who combined them; null: the
                                       ///< decision's count is of all columns
 
-  /// Fills what the decision knows. Waits for the steps. @throws ProtocolError as
-  /// count_nan_columns()
+  /// Fills what the decision knows. Waits for the steps. A count that cannot be is no error here:
+  /// each rank reads when it likes, and one would fail alone.
   void read(Steps& steps, Report& report) const;
   /// Over all ranks. Waits for the steps. @throws ProtocolError a rank's count cannot be
   std::int64_t count_nan_columns(Steps& steps) const;

@@ -38,7 +38,10 @@ class CudaSteps final : public Steps {
     if (streams_) hold(mark, streams_->comm());
   }
 
-  void hold_caller(const Mark& mark, CUstream_st* caller) override { hold(mark, caller); }
+  void hold_caller(const Mark& mark, CUstream_st* caller) override {
+    const DeviceScope scope(device_);  // the default stream is the current device's
+    hold(mark, caller);
+  }
 
   std::shared_ptr<void> allocate(std::size_t bytes) override {
     return streams_ ? streams_->allocate(bytes) : cuda::allocate(bytes, stream_);

@@ -30,7 +30,8 @@ std::shared_ptr<Transport> nccl_transport(std::shared_ptr<Transport> control,
                                           std::chrono::milliseconds timeout = kNcclTimeout);
 
 /// The same, split from a communicator of the same ranks in the same order, on its device. `comm`
-/// must be idle until this returns; afterwards it is not used any more.
+/// must be idle until this returns; afterwards it is not used any more. If it is a blocking one
+/// (NCCL's default), NCCL itself waits for all ranks here, and `timeout` does not end that.
 /// @throws InvalidArgument too, if the ranks are others
 std::shared_ptr<Transport> nccl_transport(ncclComm* comm, std::shared_ptr<Transport> control,
                                           std::chrono::milliseconds timeout = kNcclTimeout);

@@ -40,7 +40,8 @@ struct Report {
   std::vector<double> distances;  ///< D [n, n] squared; empty for rules without distances
   std::vector<int> broken;        ///< broken rows, ascending
   std::vector<int> flagged;       ///< rows left out by guarded_mean, broken ones included
-  std::int64_t nan_columns = 0;   ///< columns with more than f values that are not finite
+  std::int64_t nan_columns = 0;   ///< columns with more than f values that are not finite; -1: on a
+                                  ///< device, a rank sent a count that cannot be
   std::int64_t bytes_sent = 0;    ///< by this rank, headers included
   std::vector<Phase> phases;
   std::vector<Span> spans;  ///< of a collective: by phase, then by time

@@ -6,6 +6,7 @@
 #include <byzccl/error.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -91,6 +92,8 @@ class Transport {
   virtual Transport& control() { return *this; }
   /// @throws PeerError for what has gone wrong with messages that were waited for
   virtual void poll() {}
+  /// While a call waits for peers it calls `check` often, and what that throws ends the wait.
+  virtual void interrupt_by(std::function<void()> /*check*/) {}
 };
 
 }  // namespace byzccl

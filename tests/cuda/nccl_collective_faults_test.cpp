@@ -10,8 +10,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cuda_on_cpu/nccl.hpp"
@@ -38,7 +40,7 @@ const std::string kRule = "geometric_median";
 #endif
 constexpr milliseconds kPatience{30'000};  // with ranks on a busy machine
 
-/// Its rank stops before a batch of payload, and stays silent until it is released.
+/// Its rank stops before a batch of payload, and stays silent until it is released; or fails there.
 class StoppingTransport final : public Transport {
  public:
   StoppingTransport(std::shared_ptr<Transport> inner, int batches)
@@ -58,6 +60,7 @@ class StoppingTransport final : public Transport {
   void start_batch() override {
     if (left_-- == 0) {
       stopped = true;
+      if (fails) throw std::runtime_error("out of memory");
       while (!released) std::this_thread::sleep_for(milliseconds(5));
     }
     inner_->start_batch();
@@ -66,7 +69,11 @@ class StoppingTransport final : public Transport {
   void await_steps() override { inner_->await_steps(); }
   Transport& control() override { return inner_->control(); }
   void poll() override { inner_->poll(); }
+  void interrupt_by(std::function<void()> check) override {
+    inner_->interrupt_by(std::move(check));
+  }
 
+  bool fails = false;
   std::atomic<bool> stopped{false};
   std::atomic<bool> released{false};
 
@@ -157,6 +164,35 @@ TEST_CASE("a rank that gives up between header and payload is named, whatever NC
         expect(error->suspects() == std::vector<int>{2}, error->what());
       },
       test::Way::kControl, kTimeout);
+}
+
+TEST_CASE("a rank that fails before its first payload is named long before the timeout") {
+  constexpr milliseconds kLong{60'000};
+  run_nccl(
+      3,
+      [&](NcclRank& rank) {
+        Bytes x(4000);
+        const int self = rank.transport->rank();
+        const auto failing =
+            std::make_shared<StoppingTransport>(rank.transport, self == 0 ? 0 : -1);
+        failing->fails = true;
+        Communicator communicator(failing, {.timeout = kLong});
+        const auto start = Clock::now();
+        std::string said;
+        std::vector<int> suspects;
+        try {
+          communicator.all_reduce(x.data(), 1000, DType::kFloat32, Rule::parse(kRule)).report();
+        } catch (const TransportError& error) {
+          said = error.what();
+          suspects = error.suspects();
+        } catch (const std::exception& error) {
+          said = error.what();
+        }
+        expect(said.find("out of memory") != std::string::npos, said);
+        if (self != 0) expect(suspects == std::vector<int>{0}, said);
+        expect(Clock::now() - start < kLong / 2, "too late");
+      },
+      test::Way::kControl, kLong);
 }
 
 TEST_CASE("a report of a step that failed on the device raises") {

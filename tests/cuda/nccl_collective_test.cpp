@@ -4,14 +4,17 @@
 
 #include <cuda_runtime_api.h>
 
+#include <atomic>
 #include <byzccl/byzccl.hpp>
 #include <byzccl/cuda.hpp>
 #include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "csrc/cuda/owners.hpp"
 #include "cuda_on_cpu/nccl.hpp"
+#include "cuda_on_cpu/runtime.hpp"
 #include "support/catch.hpp"
 #include "support/every_rule.hpp"
 #include "tests/cuda/support/nccl_ranks.hpp"
@@ -162,6 +165,49 @@ TEST_CASE("calls go on while the device works, in the order of the caller's stre
       // Read late: later calls came, and the communicator is gone.
       test::expect_same_report(all[i].report(), krum.expected.report, "a report that is read late");
     }
+  });
+}
+
+/// Work of the caller's on `stream` that takes that long, and then says so.
+void be_late(cudaStream_t stream, std::chrono::milliseconds time, std::atomic<bool>& over) {
+  cuda_on_cpu::enqueue(stream, [time, &over] {
+    std::this_thread::sleep_for(time);
+    over = true;
+  });
+}
+
+TEST_CASE("a vector that comes after the timeout, on every rank, is waited for") {
+  const std::chrono::milliseconds timeout(kSmall ? 2500 : 400);
+  run_nccl(2, [&](NcclRank& rank) {
+    cuda::Stream stream;
+    std::atomic<bool> over{false};
+    Communicator communicator(rank.transport, {.timeout = timeout});
+    communicator.use_stream(stream.get());
+    Bytes x(400);
+    be_late(stream.get(), timeout + timeout / 2, over);
+    Pending pending =
+        communicator.all_reduce(x.data(), 100, DType::kFloat32, Rule::parse("median"));
+    pending.report();
+    expect(over, "it did not wait for the vector");
+  });
+}
+
+TEST_CASE("an exchange that is refused lets go of its vectors before it says so") {
+  run_nccl(2, [&](NcclRank& rank) {
+    cuda::Stream stream;
+    std::atomic<bool> over{false};
+    Communicator communicator(rank.transport);
+    communicator.use_stream(stream.get());
+    Bytes x(400);
+    be_late(stream.get(), std::chrono::milliseconds(150), over);
+    Exchange exchange = communicator.begin(Rule::parse("geometric_median"));
+    exchange.add(x.data(), 100, DType::kFloat32);
+    const std::string said = test::message_of<Error>([&] {
+      exchange.add(x.data(), 50 + communicator.rank(), DType::kFloat32);
+      exchange.finish().wait();
+    });
+    expect(said.find("50 from rank 0; 51 from rank 1") != std::string::npos, said);
+    expect(over, "its first vector was still to be read");
   });
 }
 

@@ -151,6 +151,7 @@ void Comm::settle(const char* call, int peer, Deadline deadline) {
   Backoff backoff;
   while (state() == ncclInProgress) {
     if (Clock::now() > deadline) throw late(call, peer);
+    if (interrupt_) interrupt_();
     backoff.pause();
   }
 }
@@ -160,8 +161,8 @@ ncclResult_t Comm::state() {
   if (comm_ == nullptr) throw aborted();
   ncclResult_t state = ncclSuccess;
   check(ncclCommGetAsyncError(comm_, &state), "ncclCommGetAsyncError", comm_);
-  if (state == ncclSuccess || state == ncclInProgress) return state;
-  throw PeerError(PeerError::kAny, false, describe(state, "a message", comm_));
+  if (state != ncclInProgress) check_remote(state, "a message", comm_);
+  return state;
 }
 
 void Comm::poll() { state(); }

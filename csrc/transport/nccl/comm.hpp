@@ -8,6 +8,7 @@
 #include <functional>
 #include <mutex>
 #include <span>
+#include <utility>
 
 #include "csrc/transport/nccl/result.hpp"
 
@@ -38,6 +39,8 @@ class Comm {
   /// Puts the messages on the stream as one group; they start together.
   /// @throws NcclError, or PeerError if a peer is not reached by the deadline
   void launch(std::span<const Message> messages, cudaStream_t stream, Deadline deadline);
+  /// launch() calls it while it waits for peers; what it throws ends the wait.
+  void interrupt_by(std::function<void()> check) { interrupt_ = std::move(check); }
   /// @throws PeerError after abort(), or for an error that NCCL met meanwhile
   void poll();
   /// Ends all operations, here and on the stream. Returns when NCCL has let go of every buffer.
@@ -50,6 +53,7 @@ class Comm {
 
   std::mutex mutex_;
   ncclComm_t comm_ = nullptr;  // null: aborted
+  std::function<void()> interrupt_;
 };
 
 }  // namespace byzccl::nccl

@@ -37,7 +37,12 @@ UniqueId greet(Transport& control, const UniqueId& own, Deadline deadline) {
     works.push_back(control.send(peer, own.data(), sizeof(UniqueId)));
   }
   control.end_batch();
-  for (const auto& work : works) work->wait(deadline);
+  try {
+    for (const auto& work : works) work->wait(deadline);
+  } catch (...) {
+    control.abort();  // before the buffers go
+    throw;
+  }
   return ids[0];
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "csrc/transport/nccl/nccl_transport.hpp"
 
+#include <functional>
 #include <utility>
 
 #include "csrc/cuda/steps_cuda.hpp"
@@ -51,6 +52,9 @@ class NcclTransport final : public Transport {
   std::unique_ptr<Steps> make_steps() override { return cuda::make_steps(link_->streams); }
 
   void poll() override { link_->comm->poll(); }
+  void interrupt_by(std::function<void()> check) override {
+    link_->comm->interrupt_by(std::move(check));
+  }
   void abort() noexcept override {
     control_->abort();  // first: it wakes who waits for a header
     link_->abort();
