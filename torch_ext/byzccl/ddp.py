@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from byzccl import _C, report
 from byzccl.communicator import Communicator
-from byzccl.errors import InvalidArgument
+from byzccl.errors import Error, InvalidArgument
 from byzccl.managed import managed_device
 from byzccl.memory import Memory
 from byzccl.pending import Exchange, Pending
@@ -130,7 +130,8 @@ class Robust:
                 self._unread.append(pending)
                 if not self._reads_late or len(self._unread) >= _MOST_UNREAD:
                     seen = self._read()
-                    if self._memory is not None and seen is not None and not seen.failed:
+                    whole = self.error is None and seen is not None and not seen.failed
+                    if self._memory is not None and whole:
                         self._memory.keep()
             except Exception as error:
                 self.error = self.error or error
@@ -140,9 +141,12 @@ class Robust:
             done.set_result(buffer)
 
     def _read(self) -> report.Report | None:
-        """Reads the reports of all steps so far; the last one's."""
+        """Reads the reports of all steps so far; the last one's. None of a step that failed."""
         while self._unread:
-            self._account(self._unread.pop(0).report())
+            try:
+                self._account(self._unread.pop(0).report())
+            except Error as error:
+                self.error = self.error or error
         return self._last
 
     def _account(self, seen: report.Report) -> None:

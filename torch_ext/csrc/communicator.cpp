@@ -34,9 +34,7 @@ struct Pending::Flight {
     CUstream_st* const stream = device.is_cpu() ? nullptr : current_stream(device);
     try {
       pending->wait(stream);
-    } catch (...) {
-      // Earlier adds may still be under way there, and no stream of the caller's comes after them.
-      if (!device.is_cpu()) wait_for_device(device);
+    } catch (...) {  // nothing is under way any more
       tensors.clear();
       throw;
     }

@@ -125,14 +125,6 @@ void record_current_stream(const at::Tensor& tensor) {
       tensor.storage().data_ptr(), c10::cuda::getCurrentCUDAStream(tensor.device().index()));
 }
 
-void wait_for_device(at::Device device) noexcept {
-  try {
-    const c10::cuda::CUDAGuard guard(device);
-    c10::cuda::device_synchronize();
-  } catch (const std::exception&) {  // sticky: whoever uses the device next is told
-  }
-}
-
 CudaBuild cuda_build() {
   const cuda::Build build = cuda::build();
   return {build.compiled_runtime, build.runtime,       build.driver,

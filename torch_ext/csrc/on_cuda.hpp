@@ -34,9 +34,6 @@ CUstream_st* current_stream(at::Device device);
 /// on the device's current stream by then is done.
 void record_current_stream(const at::Tensor& tensor);
 
-/// Waits for all work of a CUDA device. An error of the device is left to the next call.
-void wait_for_device(at::Device device) noexcept;
-
 /// What this build knows of CUDA and NCCL, as byzccl::cuda::Build; 0: it was built without.
 struct CudaBuild {
   int compiled_runtime = 0;

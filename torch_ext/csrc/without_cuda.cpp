@@ -41,8 +41,6 @@ CUstream_st* current_stream(at::Device device) { refuse(device); }
 
 void record_current_stream(const at::Tensor& tensor) { refuse(tensor.device()); }
 
-void wait_for_device(at::Device /*device*/) noexcept {}
-
 CudaBuild cuda_build() { return {}; }
 
 }  // namespace byzccl::torch
