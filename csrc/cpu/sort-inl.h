@@ -62,8 +62,18 @@ void sort_listed(std::span<const rules::Comparator> network, K* keys) {
   }
 }
 
-// Largest network that is compiled as straight code: where it would only spill registers, the list
-// is as good and the compiler, under sanitizers above all, has much less to do.
+// Largest network whose sort is inlined where keys are loaded and placed, and largest that is
+// compiled as straight code at all: where it would only spill registers, the list is as good.
+// ASan makes a kilobyte of code of each comparator. There only the smallest network is inlined,
+// those of 8 and 16 are compiled once for a type of keys, and larger ones run from the list.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr int kMostInlined = 4;
+template <class K>
+constexpr int largest_fixed() {
+  return 16;
+}
+#else
+inline constexpr int kMostInlined = 16;
 template <class K>
 constexpr int largest_fixed() {
 #if HWY_MAX_BYTES >= 64
@@ -74,10 +84,16 @@ constexpr int largest_fixed() {
   return 16;
 #endif
 }
+#endif
 
-/// Sorts keys [size, lanes], size > 16: one of kNetworkSizes, or any above the last of them.
+/// Sorts keys [size, lanes], size > kMostInlined: one of kNetworkSizes, or any above the last of
+/// them. `network` serves sizes above 16.
 template <class K>
 HWY_INLINE void sort_keys(int size, std::span<const rules::Comparator> network, K* keys) {
+  if constexpr (kMostInlined < 16) {
+    if (size == 8) return sort_in_place<K, 8>(keys);
+    if (size == 16) return sort_in_place<K, 16>(keys);
+  }
   if constexpr (largest_fixed<K>() >= 32) {
     if (size == 24) return sort_in_place<K, 24>(keys);
     if (size == 32) return sort_in_place<K, 32>(keys);

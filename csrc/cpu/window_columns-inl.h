@@ -25,7 +25,7 @@ namespace byzccl::cpu::HWY_NAMESPACE {
 inline constexpr std::size_t kFetchAhead = 1024;
 
 /// Columns in whole vectors of keys, of rows that lie ready: row i starts at x[i]. n: keys that are
-/// sorted in registers; 0: job.size, above 16. Returns the NaN columns.
+/// sorted in registers; 0: job.size, above kMostInlined. Returns the NaN columns.
 template <int n, bool kNearest, class In, class Out>
 HWY_NOINLINE std::int64_t window_vectors(const ColumnJob& job, const In* const* x,
                                          std::int64_t columns, Out* out) {
@@ -90,8 +90,10 @@ template <bool kNearest, class In, class Out>
 std::int64_t whole_vectors(const ColumnJob& job, const In* const* x, std::int64_t columns,
                            Out* out) {
   if (job.size == 4) return window_vectors<4, kNearest>(job, x, columns, out);
-  if (job.size == 8) return window_vectors<8, kNearest>(job, x, columns, out);
-  if (job.size == 16) return window_vectors<16, kNearest>(job, x, columns, out);
+  if constexpr (kMostInlined >= 16) {
+    if (job.size == 8) return window_vectors<8, kNearest>(job, x, columns, out);
+    if (job.size == 16) return window_vectors<16, kNearest>(job, x, columns, out);
+  }
   return window_vectors<0, kNearest>(job, x, columns, out);
 }
 
