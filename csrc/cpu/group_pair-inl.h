@@ -9,6 +9,7 @@
 #endif
 
 #include <cstddef>
+#include <cstdint>
 
 #include "csrc/cpu/elements-inl.h"
 
@@ -31,8 +32,48 @@ struct Ahead {
   std::size_t column_bytes = 0;
 };
 
+/// Vectors that a row of T gives at a step.
+template <class T>
+inline constexpr std::size_t kParts = sizeof(T) == 2 ? 2 : 1;
+
+/// One of the kParts<T> vectors at `elements`. Which elements it has, and in which order, is up to
+/// the type: sums only need all rows alike.
+template <std::size_t part, class T>
+HWY_INLINE Vector<Compute<T>> load_part(const T* elements) {
+  return load(elements + part * lane_count<Compute<T>>());
+}
+
+#if HWY_TARGET != HWY_SCALAR
+/// Every other element: one operation widens a vector of them, without a shuffle.
+template <std::size_t part>
+HWY_INLINE Vector<float> load_part(const BFloat16* elements) {
+  const Word u;
+  const auto pairs =
+      hn::LoadU(u, static_cast<const std::uint32_t*>(static_cast<const void*>(elements)));
+  const auto wide = part == 0 ? hn::ShiftLeft<16>(pairs) : hn::And(pairs, hn::Set(u, 0xffff0000u));
+  return hn::BitCast(Lanes<float>(), wide);
+}
+#endif
+
+/// Part `part` of the squared differences of the rows x with the rows y at `column`.
+template <std::size_t part, bool kSame, class T>
+HWY_INLINE void add_part(const T* const (&x)[kGroup], const T* const (&y)[kGroup],
+                         std::size_t column, Vector<Compute<T>> (&sum)[kGroup][kGroup]) {
+  using V = Vector<Compute<T>>;
+  V right[kGroup];
+  for (std::size_t j = 0; j < kGroup; ++j) right[j] = load_part<part>(y[j] + column);
+  for (std::size_t i = 0; i < kGroup; ++i) {
+    const V left = kSame ? right[i] : load_part<part>(x[i] + column);
+    for (std::size_t j = kSame ? i + 1 : 0; j < kGroup; ++j) {
+      const V difference = hn::Sub(left, right[j]);
+      sum[i][j] = hn::MulAdd(difference, difference, sum[i][j]);
+    }
+  }
+}
+
 /// sums [kGroup, kGroup, lanes] (+)= the squared differences of every row a with every row b, over
-/// `columns`, a multiple of the lanes. kSame: a and b are the same group, and only i < j is summed.
+/// `columns`, a multiple of kParts<T> * lanes. kSame: a and b are the same group, and only i < j is
+/// summed.
 template <class T, bool kSame>
 HWY_NOINLINE void add_group_pair(const T* const* a, const T* const* b, std::size_t columns,
                                  bool first, const Ahead& ahead, Compute<T>* HWY_RESTRICT sums) {
@@ -48,19 +89,12 @@ HWY_NOINLINE void add_group_pair(const T* const* a, const T* const* b, std::size
   const T* x[kGroup];
   const T* y[kGroup];
   for (std::size_t i = 0; i < kGroup; ++i) x[i] = a[i], y[i] = b[i];
-  for (std::size_t column = 0; column < columns; column += kLanes) {
+  for (std::size_t column = 0; column < columns; column += kParts<T> * kLanes) {
     for (std::size_t k = 0; k < ahead.count; ++k) {
       __builtin_prefetch(ahead.rows[k] + column * ahead.column_bytes, 0, 3);
     }
-    Vector<C> right[kGroup];
-    for (std::size_t j = 0; j < kGroup; ++j) right[j] = load(y[j] + column);
-    for (std::size_t i = 0; i < kGroup; ++i) {
-      const Vector<C> left = kSame ? right[i] : load(x[i] + column);
-      for (std::size_t j = kSame ? i + 1 : 0; j < kGroup; ++j) {
-        const Vector<C> difference = hn::Sub(left, right[j]);
-        sum[i][j] = hn::MulAdd(difference, difference, sum[i][j]);
-      }
-    }
+    add_part<0, kSame>(x, y, column, sum);
+    if constexpr (kParts<T> == 2) add_part<1, kSame>(x, y, column, sum);
   }
   for (std::size_t i = 0; i < kGroup; ++i) {
     for (std::size_t j = kSame ? i + 1 : 0; j < kGroup; ++j) {
@@ -74,7 +108,7 @@ HWY_INLINE double sum_of_lanes(const float* sums) {
   return *sums;
 #else
   const Lanes<float> tag;
-  const hn::Half<Lanes<float> > half;
+  const hn::Half<Lanes<float>> half;
   const Lanes<double> wide;
   const auto v = hn::Load(tag, sums);
   const auto low = hn::PromoteTo(wide, hn::LowerHalf(half, v));

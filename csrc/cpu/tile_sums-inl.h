@@ -3,7 +3,7 @@
 //
 // Columns are taken in blocks whose n rows stay in cache. Within a block, rows meet in groups: the
 // sums of a pair of groups stay in registers while their columns pass. 16-bit rows are widened as
-// they are loaded if there are one or two groups, else once a block.
+// they are loaded; float16 rows that meet more than two groups once a block.
 
 #if defined(BYZCCL_TILE_SUMS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BYZCCL_TILE_SUMS_INL_H_
@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <byzccl/rules/grid.hpp>
+#include <cstring>
 #include <new>
 #include <type_traits>
 #include <vector>
@@ -42,14 +43,14 @@ class StripSums {
       : strip_(strip),
         n_(static_cast<std::size_t>(strip.n)),
         groups_((n_ + kGroup - 1) / kGroup),
-        block_(block_columns(n_)),
+        as_sent_(strip.mixes == nullptr && !(std::is_same_v<T, Float16> && groups_ > 2)),
+        block_(block_columns(n_, as_sent_ ? sizeof(T) : sizeof(C))),
         rows_(groups_ * kGroup),
-        as_sent_(groups_ * kGroup),
-        widens_in_registers_(!std::is_same_v<T, C> && groups_ <= 2 && strip.mixes == nullptr &&
-                             std::find(strip.x, strip.x + n_, nullptr) == strip.x + n_),
-        widened_(hwy::AllocateAligned<C>(n_ * block_)),
+        wide_rows_(groups_ * kGroup),
+        filled_(hwy::AllocateAligned<T>(as_sent_ ? n_ * block_ : 1)),
+        wide_(hwy::AllocateAligned<C>(as_sent_ ? 1 : n_ * block_)),
         sums_(hwy::AllocateAligned<C>(groups_ * (groups_ + 1) / 2 * kGroup * kGroup * kLanes)) {
-    if (!widened_ || !sums_) throw std::bad_alloc();
+    if (!filled_ || !wide_ || !sums_) throw std::bad_alloc();
   }
 
   /// out [tiles, pairs]
@@ -63,9 +64,9 @@ class StripSums {
   }
 
  private:
-  static std::size_t block_columns(std::size_t n) {
-    std::size_t columns = 4096 / sizeof(C);  // of many rows, two groups fit the nearest cache
-    while (2 * columns * n * sizeof(C) <= 32768 && 2 * columns <= kRun * kLanes) columns *= 2;
+  static std::size_t block_columns(std::size_t n, std::size_t bytes) {
+    std::size_t columns = 4096 / bytes;  // of many rows, two groups fit the nearest cache
+    while (2 * columns * n * bytes <= 32768 && 2 * columns <= kRun * kLanes) columns *= 2;
     return std::min(columns, kRun * kLanes);
   }
 
@@ -90,43 +91,61 @@ class StripSums {
   }
 
   void add_block(std::int64_t column, std::size_t columns, bool first) {
-    const std::size_t whole = (columns + kLanes - 1) / kLanes * kLanes;
-    if (widens_in_registers_ && whole == columns) {
-      for (std::size_t i = 0; i < as_sent_.size(); ++i) {
-        const void* row = strip_.x[std::min(i, n_ - 1)];
-        as_sent_[i] = static_cast<const T*>(row) + strip_.first_column + column;
-      }
-      add_pairs(as_sent_.data(), column, whole, first);
-      return;
+    if (as_sent_) {
+      for (std::size_t i = 0; i < n_; ++i) rows_[i] = row(i, column, columns);
+      add_pairs(rows_, column, whole_steps<T>(columns), first);
+    } else {
+      for (std::size_t i = 0; i < n_; ++i) wide_rows_[i] = wide_row(i, column, columns);
+      add_pairs(wide_rows_, column, whole_steps<C>(columns), first);
     }
-    for (std::size_t i = 0; i < n_; ++i) {
-      if (strip_.mixes != nullptr && !strip_.mixes[i].copies()) {
-        C* to = widened_.get() + i * block_;
-        form_mix<T>(strip_.mixes[i], strip_.first_column + column, columns, to);
-        rows_[i] = to;
-        continue;
-      }
-      if (strip_.x[i] == nullptr) {
-        std::fill_n(widened_.get() + i * block_, whole, C(0));
-        rows_[i] = widened_.get() + i * block_;
-        continue;
-      }
-      const T* row = static_cast<const T*>(strip_.x[i]) + strip_.first_column + column;
-      if constexpr (std::is_same_v<T, C>) {
-        if (whole == columns) {
-          rows_[i] = row;
-          continue;
-        }
-      }
-      rows_[i] = widen_row(row, columns, widened_.get() + i * block_);
-    }
-    for (std::size_t i = n_; i < rows_.size(); ++i) rows_[i] = rows_[n_ - 1];
-    add_pairs(rows_.data(), column, whole, first);
   }
 
-  /// Elements of the rows are of type T or C, `columns` a multiple of the lanes.
   template <class E>
-  void add_pairs(const E* const* rows, std::int64_t column, std::size_t columns, bool first) {
+  static std::size_t whole_steps(std::size_t columns) {
+    constexpr std::size_t kStep = kParts<E> * kLanes;
+    return (columns + kStep - 1) / kStep * kStep;
+  }
+
+  /// Row i of a block, filled up with zeros to whole steps.
+  const T* row(std::size_t i, std::int64_t column, std::size_t columns) {
+    const std::size_t whole = whole_steps<T>(columns);
+    T* to = filled_.get() + i * block_;
+    if (strip_.x[i] == nullptr) {
+      std::fill_n(to, whole, T{});
+      return to;
+    }
+    const T* from = static_cast<const T*>(strip_.x[i]) + strip_.first_column + column;
+    if (whole == columns) return from;
+    std::memcpy(static_cast<void*>(to), static_cast<const void*>(from), columns * sizeof(T));
+    std::fill(to + columns, to + whole, T{});
+    return to;
+  }
+
+  /// The same of a row that is formed or widened.
+  const C* wide_row(std::size_t i, std::int64_t column, std::size_t columns) {
+    C* to = wide_.get() + i * block_;
+    if (strip_.mixes != nullptr && !strip_.mixes[i].copies()) {
+      form_mix<T>(strip_.mixes[i], strip_.first_column + column, columns, to);
+    } else if (strip_.x[i] == nullptr) {
+      std::fill_n(to, whole_steps<C>(columns), C(0));
+    } else {
+      const T* from = static_cast<const T*>(strip_.x[i]) + strip_.first_column + column;
+      if constexpr (std::is_same_v<T, C>) {
+        if (whole_steps<C>(columns) == columns) return from;
+      }
+      std::size_t at = 0;
+      for (; at + kLanes <= columns; at += kLanes) store(load(from + at), to + at);
+      if (at < columns) store(load_first(from + at, columns - at), to + at);
+    }
+    return to;
+  }
+
+  /// Elements of the rows are of type T or C, `columns` whole steps of theirs.
+  template <class E>
+  void add_pairs(std::vector<const E*>& padded, std::int64_t column, std::size_t columns,
+                 bool first) {
+    for (std::size_t i = n_; i < padded.size(); ++i) padded[i] = padded[n_ - 1];
+    const E* const* rows = padded.data();
     const std::int64_t next = column + static_cast<std::int64_t>(columns);
     std::size_t call = 0;
     for (std::size_t i = 0; i < groups_; ++i) {
@@ -153,13 +172,6 @@ class StripSums {
     return next;
   }
 
-  static const C* widen_row(const T* row, std::size_t columns, C* to) {
-    std::size_t column = 0;
-    for (; column + kLanes <= columns; column += kLanes) store(load(row + column), to + column);
-    if (column < columns) store(load_first(row + column, columns - column), to + column);
-    return to;
-  }
-
   /// [kGroup, kGroup, lanes] of the pair of groups i <= j.
   C* sums_of(std::size_t i, std::size_t j) {
     const std::size_t before = i * (2 * groups_ - i + 1) / 2;
@@ -169,12 +181,13 @@ class StripSums {
   const Strip& strip_;
   const std::size_t n_;
   const std::size_t groups_;
-  const std::size_t block_;                 ///< columns
-  std::vector<const C*> rows_;              ///< of the current block; the last group is filled up
-  std::vector<const T*> as_sent_;           ///< the same, where rows are widened in registers
-  const bool widens_in_registers_;          ///< a row meets few groups, so that it is cheaper
-  hwy::AlignedFreeUniquePtr<C[]> widened_;  ///< [n, block]
-  hwy::AlignedFreeUniquePtr<C[]> sums_;     ///< [pairs of groups, kGroup, kGroup, lanes]
+  const bool as_sent_;               ///< rows meet as they are, neither formed nor widened before
+  const std::size_t block_;          ///< columns
+  std::vector<const T*> rows_;       ///< of the current block; the last group is filled up
+  std::vector<const C*> wide_rows_;  ///< the same, where they are not as sent
+  hwy::AlignedFreeUniquePtr<T[]> filled_;  ///< [n, block] if as sent
+  hwy::AlignedFreeUniquePtr<C[]> wide_;    ///< [n, block] if not
+  hwy::AlignedFreeUniquePtr<C[]> sums_;    ///< [pairs of groups, kGroup, kGroup, lanes]
 };
 
 }  // namespace byzccl::cpu::HWY_NAMESPACE

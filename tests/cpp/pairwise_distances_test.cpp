@@ -92,7 +92,7 @@ TEST_CASE("large tiles agree with float64") {
 
 TEST_CASE("the bits of D do not depend on threads, alignment or who owns a shard") {
   const int before = threads();
-  for (const DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kFloat64}) {
+  for (const DType dtype : test::kEveryDType) {
     for (const int n : {2, 7, 18}) {
       const std::int64_t d = 150'000 + 77;
       CAPTURE(to_text(dtype), n);
@@ -180,7 +180,7 @@ TEST_CASE("any number of threads may be asked for") {
 }
 
 TEST_CASE("a null row is the zero vector, and the pairs of the others keep their bits") {
-  for (const DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kFloat64}) {
+  for (const DType dtype : test::kEveryDType) {
     for (const std::int64_t d : {1, 37, 5000}) {
       const auto rows = test::random_stack(4, d, dtype);
       std::vector<const void*> x = test::pointers(rows);
