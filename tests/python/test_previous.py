@@ -109,6 +109,7 @@ def test_ddp_keeps_it_by_parameter_whatever_the_buckets():
         other = byzccl.ddp.robustify(resumed, RULE, timeout=timedelta(seconds=20))
         with pytest.raises(byzccl.InvalidArgument, match="the model has none"):
             other.load_state_dict({**halfway, "parameters": {"z": {"previous": torch.zeros(2)}}})
+        assert other.state_dict()["steps"] == 0
         other.load_state_dict(halfway)
         torch.testing.assert_close(gradient_of(resumed, rank, 3), seen[3], rtol=1e-5, atol=1e-7)
         return seen
@@ -140,3 +141,28 @@ def test_ddp_keeps_the_older_one_when_a_step_fails_closed():
         assert gradient_of(ddp, rank, 2).isfinite().all()
 
     run(3, body)
+
+
+def test_ddp_keeps_it_alike_when_a_tamper_raises():
+    def body(rank):
+        ddp = make_ddp()
+        failing = []
+
+        def tamper(gradient: torch.Tensor) -> None:
+            if failing:
+                raise KeyError(failing.pop())
+
+        robust = byzccl.ddp.robustify(ddp, RULE, timeout=timedelta(seconds=20), tamper=tamper)
+        gradient_of(ddp, rank, 0)
+        if rank == 1:
+            failing.append("no such adversary")
+            with pytest.raises(RuntimeError, match="no such adversary"):
+                gradient_of(ddp, rank, 1)
+        else:
+            gradient_of(ddp, rank, 1)
+        gradient_of(ddp, rank, 2)
+        return robust.state_dict()["parameters"]
+
+    first, *others = run(3, body)
+    for other in others:
+        assert all(torch.equal(first[k]["previous"], other[k]["previous"]) for k in first)

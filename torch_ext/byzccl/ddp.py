@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -63,6 +64,7 @@ class Robust:
         # Nothing waits for the device, unless what a rule keeps depends on what it found.
         self._reads_late = communicator.device.type == "cuda" and self._memory is None
         self._unread: list[Pending] = []
+        self._reading = threading.Lock()  # report() may be called by another thread
         self._clear()
 
     def _clear(self) -> None:
@@ -126,12 +128,16 @@ class Robust:
         if exchange is not None:
             try:
                 pending = exchange.finish()
-                pending.wait()
-                self._unread.append(pending)
-                if not self._reads_late or len(self._unread) >= _MOST_UNREAD:
-                    seen = self._read()
-                    whole = self.error is None and seen is not None and not seen.failed
-                    if self._memory is not None and whole:
+                if self._reads_late:
+                    pending.wait()
+                    self._unread.append(pending)
+                    if len(self._unread) >= _MOST_UNREAD:
+                        self._read()
+                else:
+                    seen = pending.report()
+                    self._account(seen)
+                    # As all ranks do, even if this one's tamper raised.
+                    if self._memory is not None and not seen.failed:
                         self._memory.keep()
             except Exception as error:
                 self.error = self.error or error
@@ -142,12 +148,13 @@ class Robust:
 
     def _read(self) -> report.Report | None:
         """Reads the reports of all steps so far; the last one's. None of a step that failed."""
-        while self._unread:
-            try:
-                self._account(self._unread.pop(0).report())
-            except Error as error:
-                self.error = self.error or error
-        return self._last
+        with self._reading:
+            while self._unread:
+                try:
+                    self._account(self._unread.pop(0).report())
+                except Error as error:
+                    self.error = self.error or error
+            return self._last
 
     def _account(self, seen: report.Report) -> None:
         self._last = seen
@@ -194,12 +201,12 @@ class Robust:
             raise InvalidArgument(
                 f"state of {len(state['excluded'])} ranks, the group has {self.communicator.size}"
             )
+        if self._memory is not None:
+            self._memory.load_state_dict(state["parameters"])
         self._unread.clear()
         self._steps = int(state["steps"])
         self._excluded = [int(count) for count in state["excluded"]]
         self._broken = [int(count) for count in state["broken"]]
-        if self._memory is not None:
-            self._memory.load_state_dict(state["parameters"])
 
 
 def robustify(
