@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,6 +44,7 @@ class Pending:
         self._target = target
         self._flat = flat
         self._maker = os.getpid()
+        self._landing = threading.Lock()
 
     def wait(self) -> bool:
         """Returns True when the result is in the tensor. Raises what the reduction raised."""
@@ -50,14 +52,17 @@ class Pending:
         try:
             self._core.wait()
         except TransportError as error:
-            if self._owner is not None:
+            owner = self._owner
+            if owner is not None:
                 # Without its traceback, which would keep alive what the caller had.
-                self._owner.failure = TransportError(str(error), error.suspects)
+                owner.failure = TransportError(str(error), error.suspects)
             raise
-        if self._target is not None and self._flat is not None and self._flat is not self._target:
-            self._target.copy_(self._flat.view(self._target.shape))
-        self._target = None
-        self._owner = None
+        with self._landing:  # another thread may wait, too
+            target, flat = self._target, self._flat
+            if target is not None and flat is not None and flat is not target:
+                target.copy_(flat.view(target.shape))
+            self._target = None
+            self._owner = None
         return True
 
     def is_completed(self) -> bool:

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
@@ -72,8 +73,9 @@ class Exchange {
 };
 
 /// byzccl::Communicator for tensors: dense, contiguous, on its device, float32, float16, bfloat16
-/// or float64; others throw InvalidArgument. A tensor under way is kept alive. One thread at a
-/// time, but abort() and the counters may come from any.
+/// or float64; others throw InvalidArgument. A tensor under way is kept alive. Threads may share
+/// one, its exchanges and its reductions; that all ranks make the same calls in the same order is
+/// theirs to see to.
 ///
 /// On a CUDA device each call takes its tensors in the order of torch's current stream. A CUDA
 /// graph cannot capture one: ranks agree on each from the host.
@@ -112,6 +114,7 @@ class Communicator {
   void check(F&& checks);
 
   const at::Device device_;
+  const std::shared_ptr<std::mutex> turn_ = std::make_shared<std::mutex>();
   std::list<std::shared_ptr<Pending::Flight>> flights_;  // keeps what may still be touched
   std::shared_ptr<byzccl::Communicator> core_;           // so it goes before them
 };

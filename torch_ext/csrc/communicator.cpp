@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <byzccl/error.hpp>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ namespace byzccl::torch {
 struct Pending::Flight {
   at::Device device;
   std::weak_ptr<byzccl::Communicator> core;
+  std::shared_ptr<std::mutex> turn;  ///< the communicator's: guards tensors, and one call at a time
   std::vector<at::Tensor> tensors = {};
   std::optional<byzccl::Pending> pending = {};
 
@@ -35,13 +37,18 @@ struct Pending::Flight {
     try {
       pending->wait(stream);
     } catch (...) {  // nothing is under way any more
-      tensors.clear();
+      take_tensors();
       throw;
     }
-    if (!device.is_cpu()) {
-      for (const at::Tensor& tensor : tensors) record_current_stream(tensor);
-    }
-    tensors.clear();
+    const std::vector<at::Tensor> done = take_tensors();
+    if (device.is_cpu()) return;
+    for (const at::Tensor& tensor : done) record_current_stream(tensor);
+  }
+
+  /// Of several threads that wait for one reduction, one gets them.
+  std::vector<at::Tensor> take_tensors() {
+    const std::lock_guard lock(*turn);
+    return std::exchange(tensors, {});
   }
 
   void* keep(at::Tensor tensor) {
@@ -79,6 +86,7 @@ bool Pending::done() const { return flight_->pending->done(); }
 Report Pending::report() { return flight_->pending->report(); }
 
 void Exchange::add(at::Tensor tensor, std::optional<at::Tensor> previous) {
+  const std::lock_guard lock(*flight_->turn);
   try {
     check_with_previous(tensor, previous, flight_->device);
     flight_->follow_stream();
@@ -94,6 +102,7 @@ void Exchange::add(at::Tensor tensor, std::optional<at::Tensor> previous) {
 }
 
 Pending Exchange::finish() {
+  const std::lock_guard lock(*flight_->turn);
   follow_torch_threads();
   flight_->follow_stream();
   flight_->pending = core_.finish();
@@ -126,7 +135,7 @@ std::shared_ptr<Pending::Flight> Communicator::launch() {
   });
   flights_.erase(flights_.begin(), done.base());
   follow_torch_threads();
-  const auto flight = std::make_shared<Pending::Flight>(Pending::Flight{device_, core_});
+  const auto flight = std::make_shared<Pending::Flight>(Pending::Flight{device_, core_, turn_});
   check([&] { flight->follow_stream(); });
   return flights_.emplace_back(flight);
 }
@@ -140,6 +149,7 @@ void Communicator::refuse(std::string_view mistake) noexcept {
 
 Pending Communicator::all_reduce(at::Tensor tensor, const Rule& rule,
                                  std::optional<at::Tensor> previous) {
+  const std::lock_guard lock(*turn_);
   check([&] { check_with_previous(tensor, previous, device_); });
   mark_written(tensor);
   const std::int64_t d = tensor.numel();
@@ -152,6 +162,7 @@ Pending Communicator::all_reduce(at::Tensor tensor, const Rule& rule,
 }
 
 Pending Communicator::reduce(at::Tensor tensor, const Rule& rule, int root) {
+  const std::lock_guard lock(*turn_);
   check([&] { check_flat(tensor, "tensor", device_); });
   mark_written(tensor);
   const std::int64_t d = tensor.numel();
@@ -162,6 +173,7 @@ Pending Communicator::reduce(at::Tensor tensor, const Rule& rule, int root) {
 }
 
 Pending Communicator::reduce_scatter(at::Tensor out, at::Tensor in, const Rule& rule) {
+  const std::lock_guard lock(*turn_);
   check([&] {
     check_flat(in, "in", device_);
     check_flat(out, "out", device_);
@@ -180,6 +192,7 @@ Pending Communicator::reduce_scatter(at::Tensor out, at::Tensor in, const Rule& 
 }
 
 Exchange Communicator::begin(const Rule& rule) {
+  const std::lock_guard lock(*turn_);
   auto flight = launch();
   return {std::move(flight), core_->begin(rule)};
 }
