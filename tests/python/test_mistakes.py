@@ -34,6 +34,15 @@ def wrong_layout(communicator) -> None:
     communicator.begin("median").add(torch.ones(10, 2)[:, 0])
 
 
+def sparse(communicator) -> None:
+    communicator.all_reduce(torch.ones(10).to_sparse(), "median").wait()
+
+
+def sparse_previous(communicator) -> None:
+    previous = torch.ones(10).to_sparse()
+    communicator.all_reduce(torch.ones(10), "centered_clipping(tau=1)", previous).wait()
+
+
 def dropped(communicator) -> None:
     exchange = communicator.begin("median")
     exchange.add(torch.ones(10))
@@ -42,7 +51,10 @@ def dropped(communicator) -> None:
     raise byzccl.InvalidArgument("dropped")
 
 
-@pytest.mark.parametrize("mistake", [wrong_rule, wrong_dtype, wrong_layout, dropped])
+MISTAKES = [wrong_rule, wrong_dtype, wrong_layout, sparse, sparse_previous, dropped]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_of_one_rank_is_told_to_all(mistake):
     def body(rank):
         communicator = byzccl.Communicator(timeout=timedelta(seconds=20))
@@ -54,6 +66,20 @@ def test_a_mistake_of_one_rank_is_told_to_all(mistake):
             with pytest.raises(byzccl.MismatchError, match=f"rank {WRONG}"):
                 communicator.all_reduce(torch.ones(10), "median").wait()
         assert time.monotonic() - start < 10
+        goes_on(communicator)
+
+    run(N, body)
+
+
+def test_what_is_no_tensor_is_told_to_all():
+    def body(rank):
+        communicator = byzccl.Communicator(timeout=timedelta(seconds=20))
+        expected = AttributeError if rank == WRONG else byzccl.MismatchError
+        with pytest.raises(expected, match="NoneType"):
+            communicator.all_reduce(None if rank == WRONG else torch.ones(10), "median").wait()
+        expected = TypeError if rank == WRONG else byzccl.MismatchError
+        with pytest.raises(expected, match="incompatible function arguments"):
+            communicator.reduce(torch.ones(10), "median", "0" if rank == WRONG else 0).wait()
         goes_on(communicator)
 
     run(N, body)
@@ -83,8 +109,10 @@ def test_a_communicator_lasts_as_long_as_what_it_started():
 def test_a_rank_that_makes_no_communicator_is_not_waited_for_for_ever():
     def body(rank):
         if rank != WRONG:
-            with pytest.raises(byzccl.TransportError, match="did not meet all 3 ranks"):
+            with pytest.raises(byzccl.TransportError, match="did not meet all 3 ranks") as caught:
                 byzccl.Communicator(timeout=timedelta(seconds=1))
+            assert caught.value.suspects == (WRONG,)
+            assert f"have not come: {WRONG};" in str(caught.value)
 
     run(N, body)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import os
 import weakref
@@ -12,7 +13,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import PrefixStore, ProcessGroupGloo
+from torch._C._distributed_c10d import PrefixStore, ProcessGroupGloo, Store
 from torch.distributed import distributed_c10d as c10d
 
 from byzccl import _C
@@ -41,6 +42,21 @@ def _check_devices(kinds: list[str]) -> None:
         raise MismatchError(f"ranks reduce tensors of different devices: {said}")
 
 
+def _absent(store: Store, size: int) -> list[int]:
+    """Ranks that have not begun to create their communicator; none if the store cannot say."""
+    try:
+        return [peer for peer in range(size) if not store.check([f"device/{peer}"])]
+    except RuntimeError:
+        return []
+
+
+def _contiguous(tensor: torch.Tensor) -> torch.Tensor:
+    """What has no strides goes on as it is: the core refuses it, and tells the other ranks."""
+    if tensor.layout != torch.strided or tensor.is_contiguous():
+        return tensor
+    return tensor.contiguous()
+
+
 class Communicator:
     """Robust collectives over a group of torch.distributed, of whatever backend.
 
@@ -52,6 +68,8 @@ class Communicator:
     Tensors are dense, on `device`, float32, float16, bfloat16 or float64. On a CUDA device a call
     takes its tensors in the order of torch's current stream; wait() lets the current stream come
     after the result and does not wait for the device.
+
+    Threads may share one; that all ranks make the same calls in the same order is theirs to see to.
     """
 
     def __init__(
@@ -96,9 +114,12 @@ class Communicator:
         try:
             gloo = ProcessGroupGloo(store, rank, size, timeout)
         except RuntimeError as error:
+            absent = _absent(store, size)
+            who = f"; of these have not come: {', '.join(map(str, absent))}" if absent else ""
             raise TransportError(
-                f"rank {rank} did not meet all {size} ranks of the group within {timeout}; each "
-                f"must create the communicator: {error}"
+                f"rank {rank} did not meet all {size} ranks of the group within {timeout}{who}; "
+                f"each must create the communicator: {error}",
+                absent,
             ) from error
         _check_devices([store.get(f"device/{peer}").decode() for peer in range(size)])
         self.rank = rank
@@ -126,31 +147,34 @@ class Communicator:
         `previous` is for centered_clipping alone: what it made of the step before, alike on all
         ranks, in memory of its own. Until the reduction is done it must stay as it is.
         """
-        target = tensor.detach()
-        flat = target if target.is_contiguous() else target.contiguous()
-        if previous is not None:
-            previous = previous.detach().contiguous()
-        return Pending(self._open().all_reduce(flat, str(rule), previous), self, target, flat)
+        with self._call() as core:
+            target = tensor.detach()
+            flat = _contiguous(target)
+            before = None if previous is None else _contiguous(previous.detach())
+            return Pending(core.all_reduce(flat, str(rule), before), self, target, flat)
 
     def reduce(self, tensor: torch.Tensor, rule: RuleLike, dst: int) -> Pending:
         """`tensor` becomes the aggregate on rank `dst` of the group; elsewhere it stays."""
-        target = tensor.detach()
-        flat = target if target.is_contiguous() else target.contiguous()
-        return Pending(self._open().reduce(flat, str(rule), dst), self, target, flat)
+        with self._call() as core:
+            target = tensor.detach()
+            flat = _contiguous(target)
+            return Pending(core.reduce(flat, str(rule), dst), self, target, flat)
 
     def reduce_scatter(self, output: torch.Tensor, input: torch.Tensor, rule: RuleLike) -> Pending:
         """`output` [d / n] becomes this rank's part of the aggregate of the inputs [d]."""
-        target = output.detach()
-        flat = target if target.is_contiguous() else torch.empty_like(target).contiguous()
-        core = self._open().reduce_scatter(flat, input.detach().contiguous(), str(rule))
-        return Pending(core, self, target, flat)
+        with self._call() as core:
+            target = output.detach()
+            flat = _contiguous(target)
+            pending = core.reduce_scatter(flat, _contiguous(input.detach()), str(rule))
+            return Pending(pending, self, target, flat)
 
     def begin(self, rule: RuleLike) -> Exchange:
         """Opens a reduction in pieces: add() each contiguous tensor, then finish().
 
         The selection is made once, over all that was added. One exchange at a time.
         """
-        return Exchange(self._open().begin(str(rule)), self)
+        with self._call() as core:
+            return Exchange(core.begin(str(rule)), self)
 
     @property
     def bytes_sent(self) -> int:
@@ -169,6 +193,18 @@ class Communicator:
     def close(self) -> None:
         """Ends the communicator. Again is a no-op."""
         self._core = None
+
+    @contextlib.contextmanager
+    def _call(self) -> Iterator[_C.Communicator]:
+        """The core, for one call. The other ranks hear of a mistake that keeps the call from it."""
+        core = self._open()
+        try:
+            yield core
+        except Error:  # of the core, which has told them
+            raise
+        except Exception as error:
+            core.refuse(f"{type(error).__name__}: {error}")
+            raise
 
     def _open(self) -> _C.Communicator:
         check_process(self._maker)

@@ -200,6 +200,9 @@ void bind_communicator(py::module_& m) {
           "begin", [](Communicator& c, const std::string& rule) { return c.begin(parse(c, rule)); },
           py::arg("rule"), NoGil())
       .def(
+          "refuse", [](Communicator& c, const std::string& mistake) { c.refuse(mistake); },
+          py::arg("mistake"), NoGil())
+      .def(
           "abort", [](Communicator& c, const std::string& reason) { c.abort(reason); },
           py::arg("reason"), NoGil());
 }
