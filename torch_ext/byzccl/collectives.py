@@ -82,8 +82,9 @@ def all_reduce(
     As torch.distributed.all_reduce: in place; returns None, or with `async_op` a handle with wait()
     and is_completed(). A rank outside the group gets a warning and None. The algorithm is that of
     the environment variable BYZCCL_ALGORITHM ("sharded" or "ring"); no result depends on it.
-    `previous` is for centered_clipping alone: its output of the step before, alike on all ranks and
-    in memory of its own.
+    A rank that keeps the others waiting for 5 minutes is named, whatever the group's own timeout; a
+    Communicator may have another. `previous` is for centered_clipping alone: its output of the step
+    before, alike on all ranks and in memory of its own.
 
     A CUDA tensor is taken in the order of the current stream, and travels over NCCL; the group's
     backend may be any. The call, or wait(), returns once all ranks have agreed on it and the work
