@@ -14,8 +14,10 @@ import json
 import os
 import re
 import sys
+import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from .runs import CAREFUL, PROGRAMS, ROOT, THREADED, build, copy_tree, reached_by, run
 from .sites import Site
@@ -37,6 +39,16 @@ def equivalent() -> dict[str, str]:
             what, _, why = line.rpartition(" | ")
             found[what.strip()] = why.strip()
     return found
+
+
+def place_of(site: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(site[name] for name in ("file", "line", "text", "change"))
+
+
+def caught_before(path: Path) -> dict[tuple[Any, ...], str]:
+    """How a run caught what it caught."""
+    found = json.loads(path.read_text())
+    return {place_of(site): site["why"] for site in found if site["state"] == "caught"}
 
 
 class Hunt:
@@ -87,34 +99,38 @@ def main() -> int:
     parser.add_argument("--only", default="", help="regular expression: file:line of the mutants")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "mutants" / "mutants.json")
-    parser.add_argument("--again", type=Path, help="JSON of a run: not what it caught")
+    parser.add_argument("--again", type=Path, help="JSON of a run: what it caught stays caught")
     parser.add_argument("--quick", action="store_true", help="without the sanitizers' builds")
     parser.add_argument("--list", action="store_true", help="only list the mutants")
     options = parser.parse_args()
     tree = ROOT / "build" / "mutants" / "tree"
     sites = copy_tree(tree)
+    count = Counter(key_of(site) for site in sites)
+    if stale := [what for what in equivalent() if count[what] != 1]:
+        raise SystemExit("equivalent.txt: not one mutant each:\n" + "\n".join(stale))
     wanted = [s for s in sites if re.search(options.only, f"{s.file}:{s.line}")]
-    if options.again:
-        caught = {
-            (found["file"], found["text"], found["change"])
-            for found in json.loads(options.again.read_text())
-            if found["state"] == "caught"
-        }
-        wanted = [s for s in wanted if (s.file, s.text, s.change) not in caught]
+    before = caught_before(options.again) if options.again else {}
     if options.list:
         for site in wanted:
             print(site.number, f"{site.file}:{site.line}", site.kind, site.change, sep="  ")
         return 0
+    begin = time.monotonic()
     hunt = Hunt(tree, sites, options.quick)
     results = []
+
+    def judge(site: Site) -> tuple[Site, str, str]:
+        why = before.get(place_of(vars(site)))
+        return (site, "caught", why) if why else hunt.judge(site)
+
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for result in pool.map(hunt.judge, wanted):
+        for result in pool.map(judge, wanted):
             results.append(result)
             site, state, _ = result
             if state not in ("caught", "equivalent"):
                 print(f"{state}: {site.number} {key_of(site)}", flush=True)
             found = [{**vars(site), "state": state, "why": why} for site, state, why in results]
             options.json.write_text(json.dumps(found, indent=1) + "\n")
+    print(f"{len(wanted)} mutants, {time.monotonic() - begin:.0f} s")
     print(table(results))
     return int(any(state in ("survived", "not reached") for _, state, _ in results))
 
