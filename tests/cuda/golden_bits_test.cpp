@@ -100,6 +100,8 @@ std::map<std::string, std::vector<std::uint64_t>> current() {
       }
     }
   }
+  // Stages of 32 columns, of which 8 are one run of float32 sums.
+  found["krum(f=1)/float32/256"] = Run("krum(f=1)", 256, 300, DType::kFloat32).hashes();
   return found;
 }
 

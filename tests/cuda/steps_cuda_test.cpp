@@ -156,6 +156,7 @@ TEST_CASE("a row that is scaled by 0 is there, and zeros") {
 TEST_CASE("the most vectors there may be are formed, and sorted, within their tables") {
   compare("clip(tau=1)+mean", 256, 5, DType::kFloat32, false);
   compare("clip(tau=1)+median", 256, 5, DType::kFloat32, false);
+  compare("clip(tau=1)+krum(f=1)", 256, 5, DType::kFloat32, false);
 }
 
 #endif

@@ -74,6 +74,7 @@ def build(tree: Path, sanitize: str, programs: tuple[str, ...]) -> Path:
     subprocess.run(
         [cmake, "-S", str(tree), "-B", str(folder), "-G", "Ninja",
          f"-DCMAKE_MAKE_PROGRAM={venv / 'bin' / 'ninja'}", "-DCMAKE_BUILD_TYPE=Release",
+         f"-DCMAKE_PROJECT_byzccl_INCLUDE={Path(__file__).parent / 'strict.cmake'}",
          *(f"-DBYZCCL_{option}" for option in options)],
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip

@@ -15,10 +15,11 @@ _NEIGHBOUR = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 _SKIPPED = re.compile(
     r"^\s*#|make_integer_sequence|\btemplate\b|\bconstexpr\b|\bstatic_assert\b|\boperator\b|^\s*using\b"
 )
-# `C part[kWarp];`, `const void* x[N];`: sizes, not indices. `(&values)[kWarp]`: neither.
-_DECLARATION = re.compile(r"^\s*(const\s+)?[\w:<>, ]+[\s*]\s*\w+(\[[^\]]*\])+(\s*=\s*\{.*)?;")
-_REFERENCE = re.compile(r"\(&\w*\)\[[^\]]*\]")
-_RETURN = re.compile(r"^\s*return\b")
+# `C part[kWarp];`, `const void* x[N] = {`, `(&values)[kWarp]`: sizes, not indices.
+_SIZE = re.compile(
+    r"^(?!\s*return\b)\s*[\w:<>, ]+[\s*]\s*(?:const\s+)?\w+(?:\[[^\]]*\])+(?=;|\s*=\s*\{)"
+    r"|\(&\w*\)\[[^\]]*\]"
+)
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,10 @@ def _edits(line: str) -> Iterator[_Edit]:
         yield _Edit(found.start(), found.end(), "one", "1 -> 0", "byzccl_mutant::one({})")
     for found in re.finditer(r"for \([^;=]*= (0);", code):
         yield _Edit(found.start(1), found.end(1), "start", "0 -> 1", "byzccl_mutant::zero({})")
-    if _DECLARATION.search(code) and not _RETURN.search(code):
-        return
-    skipped = [found.span() for found in _REFERENCE.finditer(code)]
+    sizes = [found.span() for found in _SIZE.finditer(code)]
     for found in re.finditer(r"(?<=[\w\])])\[(?=[^\[\]]+\])[^\[\]]+(\])", code):
         at = found.start(1)
-        if not any(begin <= at < end for begin, end in skipped):
+        if not any(begin <= at < end for begin, end in sizes):
             yield _Edit(at, at, "index", f"{found[0]} + 1", " + byzccl_mutant::zero({})")
 
 

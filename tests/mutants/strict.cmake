@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# For the sources with mutants: what reads past an array, or what nobody wrote, shows. gcc otherwise
+# takes it that no loop goes past its array, and drops the mutants that do.
+cmake_language(
+  DEFER CALL target_compile_options gpu_on_cpu PRIVATE
+  -fno-aggressive-loop-optimizations -ftrivial-auto-var-init=pattern
+  -fsanitize=bounds -fsanitize-undefined-trap-on-error)
