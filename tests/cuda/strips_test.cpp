@@ -55,9 +55,14 @@ TEST_CASE("strips cover every column once, for every tile of the grid") {
   }
 }
 
+TEST_CASE("no tile follows the one with the last column") {
+  CHECK(strips(4 * 65536, 65536, 16).tiles() == 4);
+}
+
 TEST_CASE("strips are as wide as they may be") {
   CHECK(strips(1 << 20, 65536, 16).width == 8192);
   CHECK(strips(1 << 20, 65536, 17).width == 4096);
+  CHECK(strips(8192, 8192, 16).width == 8192);
 }
 
 TEST_CASE("a thread of the register kernel adds up at most 256 terms") {

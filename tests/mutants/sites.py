@@ -5,6 +5,7 @@ it (mutant.hpp chooses one at run time)."""
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ class Site:
     kind: str
     """barrier, comparison, one, start, index, order"""
     change: str
-    """What the mutant does, for a reader; #2 where the line can do it twice."""
+    """What the mutant does, for a reader; #2 where lines of this text can do it twice."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def _edits(line: str) -> Iterator[_Edit]:
 def find(file: str, text: str, first: int, orders_only: bool = False) -> tuple[list[Site], str]:
     """The sites of a source, numbered from `first`, and the source with their mutants."""
     sites: list[Site] = []
+    seen: Counter[tuple[str, str]] = Counter()
     lines = text.splitlines()
     constant = False  # in a constant that goes on from line to line
     for index, line in enumerate(lines):
@@ -98,9 +100,11 @@ def find(file: str, text: str, first: int, orders_only: bool = False) -> tuple[l
         if orders_only:
             edits = [edit for edit in edits if edit.kind == "order"]
         numbers = range(first + len(sites), first + len(sites) + len(edits))
-        for place, (number, edit) in enumerate(zip(numbers, edits, strict=True)):
-            same = sum(before.change == edit.change for before in edits[:place])
-            change = edit.change + (f" #{same + 1}" if same else "")
+        for number, edit in zip(numbers, edits, strict=True):
+            change = edit.change
+            seen[line.strip(), change] += 1
+            if (count := seen[line.strip(), change]) > 1:
+                change += f" #{count}"
             sites.append(Site(number, file, index + 1, line.strip(), edit.kind, change))
         for number, edit in reversed(list(zip(numbers, edits, strict=True))):
             replacement = edit.replacement.format(number)
