@@ -9,24 +9,38 @@
 namespace byzccl::kernels {
 namespace {
 
-template <class T, int N>
-void launch_network(const Vectors& vectors, const ColumnJob& job, T* out, cudaStream_t stream) {
-  using Block = ColumnBlock<Compute<T>, N>;
+template <class W, int N, class T>
+void launch_network(const Vectors& vectors, ColumnJob job, T* out, cudaStream_t stream) {
+  using Block = ColumnBlock<W, N>;
+  using Access = Pack<T, Block::kWords * W::kColumns>;
+  const std::int64_t offset = job.first_column * static_cast<std::int64_t>(sizeof(T));
+  job.is_aligned = job.mixes == nullptr && are_aligned<Access>(vectors.x, offset);
   const int width = Block::width(job.window.rows);
-  launch("combine_columns", combine_columns_kernel<T, N>,
+  launch("combine_columns", combine_columns_kernel<T, W, N>,
          {.blocks = std::min((job.columns + width - 1) / width, kMostBlocks),
           .threads = Block::kThreads,
-          .shared = sizeof(ColumnShared<Compute<T>, N>)},
+          .shared = sizeof(ColumnShared<W, N>)},
          stream, row_table<kMaxRows>(vectors.x), job, out);
 }
 
 /// The smallest network of N, Larger.. places that takes all rows.
-template <class T, int N, int... Larger>
+template <class W, int N, int... Larger, class T>
 void launch_smallest(const Vectors& vectors, const ColumnJob& job, T* out, cudaStream_t stream) {
   if constexpr (sizeof...(Larger) > 0) {
-    if (job.window.rows > N) return launch_smallest<T, Larger...>(vectors, job, out, stream);
+    if (job.window.rows > N) return launch_smallest<W, Larger...>(vectors, job, out, stream);
   }
-  launch_network<T, N>(vectors, job, out, stream);
+  launch_network<W, N>(vectors, job, out, stream);
+}
+
+/// Up to 64 rows. Rows that are formed are wider than elements, and which are is known late.
+template <class T>
+void launch_sorted(const Vectors& vectors, const ColumnJob& job, T* out, cudaStream_t stream) {
+  if constexpr (sizeof(T) == 2) {
+    if (job.mixes == nullptr) {
+      return launch_smallest<PairWord<T>, 4, 8, 16, 24, 32, 48, 64>(vectors, job, out, stream);
+    }
+  }
+  launch_smallest<WideWord<Compute<T>>, 4, 8, 16, 24, 32, 48, 64>(vectors, job, out, stream);
 }
 
 }  // namespace
@@ -39,8 +53,8 @@ void combine_columns(const Vectors& vectors, std::int64_t first_column, const Wi
                       y.data, y.stride,     outcome};
   with_dtype(vectors.dtype, [&]<class T>(Type<T>) {
     T* to = static_cast<T*>(out);
-    if (window.rows > 64) return launch_network<T, 0>(vectors, job, to, stream);
-    launch_smallest<T, 4, 8, 16, 24, 32, 48, 64>(vectors, job, to, stream);
+    if (window.rows > 64) return launch_network<WideWord<Compute<T>>, 0>(vectors, job, to, stream);
+    launch_sorted(vectors, job, to, stream);
   });
 }
 

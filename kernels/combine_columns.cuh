@@ -4,10 +4,11 @@
 //   rows  W x [rows, columns]   each element read once
 //   out   [columns]             T
 //
-// A thread takes V columns. Up to 64 rows it sorts them in registers, by a network whose
-// comparators are known at compile time; the sorted columns then lie in shared memory, a column a
-// bank, where rules::window_mean finds its places. Above 64 rows they are sorted there too. No
-// thread reads another's columns: there are no barriers but the one for the table of rows.
+// A thread takes V words W of a column or two each. Up to 64 rows it sorts them in registers, by a
+// network whose comparators are known at compile time; the sorted words then lie in shared memory,
+// each in a bank of its own, where rules::window_mean finds its places. Above 64 rows they are
+// sorted there too. No thread reads another's columns: there are no barriers but the one for the
+// table of rows.
 
 #pragma once
 
@@ -16,182 +17,121 @@
 #include <byzccl/rules/sorting_network.hpp>
 #include <utility>
 
-#include "kernels/flag.cuh"
-#include "kernels/mixes.cuh"
-#include "kernels/rows.hpp"
+#include "kernels/column_rows.cuh"
 #include "kernels/shared_memory.cuh"
 
 namespace byzccl::kernels {
 
 /// How a block shares columns when its network has N places; N = 0: any number, in shared memory.
-template <class C, int N>
+template <class W, int N>
 struct ColumnBlock {
-  static constexpr int kValues = 32768 / static_cast<int>(sizeof(C));  ///< kept of sorted columns
-  static constexpr int kRegisters = 256 / static_cast<int>(sizeof(C));
-  /// Columns of a thread: as many as 64 values in registers allow, of at most 16 bytes.
-  static constexpr int kColumns = N == 0 || N > 32 ? 1 : N > 16 ? kRegisters / 32 : kRegisters / 16;
-  static constexpr int kThreads = N == 0 ? 32 : N * kColumns * 128 <= kValues ? 128 : 64;
+  static constexpr int kPlaces = 32768 / static_cast<int>(sizeof(W));  ///< of sorted words
+  static constexpr int kRegisters = 256 / static_cast<int>(sizeof(W));
+  /// Words of a thread: as many as 64 registers allow, of at most 16 bytes.
+  static constexpr int kWords = N == 0 || N > 32                  ? 1
+                                : N > (W::kColumns == 1 ? 16 : 8) ? kRegisters / 32
+                                                                  : kRegisters / 16;
+  static constexpr int kThreads = N == 0 ? 32 : N * kWords * 128 <= kPlaces ? 128 : 64;
+  static constexpr int kBlocks = N > 32 ? 2 : 3;  ///< at least, of a multiprocessor
 
-  /// Columns of the block; above 64 rows they depend on how many fit.
-  BYZCCL_HD static constexpr int width(int rows) {
-    if (N > 0) return kThreads * kColumns;
-    return kValues / rows < kThreads ? kValues / rows : kThreads;
+  /// Words of a row; above 64 rows they depend on how many fit.
+  BYZCCL_HD static constexpr int words(int rows) {
+    if (N > 0) return kThreads * kWords;
+    return kPlaces / rows < kThreads ? kPlaces / rows : kThreads;
   }
+  /// Columns of the block.
+  BYZCCL_HD static constexpr int width(int rows) { return words(rows) * W::kColumns; }
 };
 
-template <class C, int N>
+template <class W, int N>
 struct ColumnShared {
-  C values[ColumnBlock<C, N>::kValues];  ///< [rows, width]
-  const void* row[kMaxVectors];          ///< null: absent
-  std::uint8_t is_formed[kMaxVectors];   ///< the row is of type C
+  W words[ColumnBlock<W, N>::kPlaces];  ///< [rows, words of a row]
+  RowsFound found;
 };
 
-/// One column of the values in shared memory.
-template <class C>
+/// One place a row of the words in shared memory.
+template <class W>
 struct Strided {
-  C* first;
+  W* first;
   int stride;
-  __device__ C& operator[](int i) const { return first[i * stride]; }
+  __device__ W& operator[](int i) const { return first[i * stride]; }
 };
 
-template <class C>
-__device__ void compare_exchange(C& low, C& high) {
-  const C a = low;
-  const C b = high;
-  low = b < a ? b : a;
-  high = b < a ? a : b;
-}
+/// One column of them.
+template <class W>
+struct SortedColumn {
+  Strided<W> words;
+  int column;  ///< of a word
+  __device__ auto operator[](int i) const { return words[i][column]; }
+};
 
-template <int N, class C, std::size_t... Is>
-__device__ void sort_registers(C (&v)[N], std::index_sequence<Is...>) {
+template <int N, class W, std::size_t... Is>
+__device__ void sort_registers(W (&v)[N], std::index_sequence<Is...>) {
   (compare_exchange(v[rules::kNetwork<N>[Is].low], v[rules::kNetwork<N>[Is].high]), ...);
 }
 
-template <class C>
-__device__ C finite_or_infinity(C x) {
-  constexpr C kMost = std::numeric_limits<C>::max();
-  return x >= -kMost && x <= kMost ? x : std::numeric_limits<C>::infinity();
-}
-
-/// V values of row `row` from `column` on, fit to be sorted.
-template <class T, int V, class Shared>
-__device__ void load_values(const Shared& shared, int row, std::int64_t column, std::int64_t count,
-                            Compute<T> (&to)[V]) {
-  using C = Compute<T>;
-  const void* x = shared.row[row];
-  if (shared.is_formed[row]) {
-    const auto pack = load<C, V>(static_cast<const C*>(x) + column, count);
-#pragma unroll
-    for (int v = 0; v < V; ++v) to[v] = finite_or_infinity(pack.value[v]);
-  } else {
-    const T* from = static_cast<const T*>(x);
-    const auto pack = load<T, V>(from == nullptr ? from : from + column, count);
-#pragma unroll
-    for (int v = 0; v < V; ++v) {
-      to[v] = from == nullptr ? std::numeric_limits<C>::infinity()
-                              : finite_or_infinity(to_compute(pack.value[v]));
-    }
-  }
-}
-
-/// What a combine reads besides the rows as they were sent.
-struct ColumnJob {
-  Window window;
-  std::int64_t first_column = 0;  ///< of the vectors and of out
-  std::int64_t columns = 0;
-  const Mix* mixes = nullptr;    ///< null: the rows are the vectors
-  const void* formed = nullptr;  ///< [rows, stride] of the compute type, at first_column
-  std::int64_t stride = 0;
-  rules::Outcome* outcome = nullptr;
-};
-
-/// Fills the table of rows.
-template <class T, class Shared>
-__device__ void find_rows(const RowTable<kMaxRows>& vectors, const ColumnJob& job, Shared& shared) {
-  for (int i = static_cast<int>(threadIdx.x); i < job.window.rows;
-       i += static_cast<int>(blockDim.x)) {
-    shared.is_formed[i] = 0;
-    if (job.mixes == nullptr) {
-      shared.row[i] = static_cast<const T*>(vectors.x[i]) + job.first_column;
-    } else if (job.mixes[i].copies) {
-      shared.row[i] = static_cast<const T*>(vectors.x[job.mixes[i].vector[0]]) + job.first_column;
-    } else if (job.mixes[i].count == 0) {
-      shared.row[i] = nullptr;
-    } else {
-      shared.row[i] = static_cast<const Compute<T>*>(job.formed) + i * job.stride;
-      shared.is_formed[i] = 1;
-    }
-  }
-  __syncthreads();
-}
-
-/// Sorts V columns into shared memory, from place `at` on, kThreads apart.
-template <class T, int N, class Shared>
-__device__ void sort_columns(Shared& shared, int rows, std::int64_t column, std::int64_t count) {
-  using C = Compute<T>;
-  using Block = ColumnBlock<C, N>;
-  constexpr int V = Block::kColumns;
-  const int width = Block::width(rows);
-  C* const at = shared.values + threadIdx.x;
+/// Sorts V words into shared memory, kThreads apart.
+template <int N, class T, class W, int V>
+__device__ void sort_columns(const ColumnRows<T, W, V>& x, std::int64_t column, std::int64_t count,
+                             W* shared) {
+  using Block = ColumnBlock<W, N>;
+  const int rows = x.job.window.rows;
+  const int stride = Block::words(rows);
+  W* const at = shared + threadIdx.x;
   if constexpr (N > 0) {
-    C values[V][N];
-#pragma unroll
-    for (int i = 0; i < N; ++i) {
-      C loaded[V];
-#pragma unroll
-      for (int v = 0; v < V; ++v) loaded[v] = std::numeric_limits<C>::infinity();
-      if (i < rows) load_values<T, V>(shared, i, column, count, loaded);
-#pragma unroll
-      for (int v = 0; v < V; ++v) values[v][i] = loaded[v];
-    }
+    W words[V][N];
+    x.load(column, count, words);
 #pragma unroll
     for (int v = 0; v < V; ++v) {
-      sort_registers(values[v], std::make_index_sequence<rules::kNetwork<N>.size()>());
+      sort_registers(words[v], std::make_index_sequence<rules::kNetwork<N>.size()>());
 #pragma unroll
-      for (int i = 0; i < N; ++i) at[i * width + v * Block::kThreads] = values[v][i];
+      for (int i = 0; i < N; ++i) at[i * stride + v * Block::kThreads] = words[v][i];
     }
   } else {
-    const Strided<C> values{at, width};
+    const Strided<W> words{at, stride};
     for (int i = 0; i < rows; ++i) {
-      C loaded[1];
-      load_values<T, 1>(shared, i, column, count, loaded);
-      values[i] = loaded[0];
+      W loaded[1] = {W::infinity()};
+      x.load_row(i, column, count, loaded);
+      words[i] = loaded[0];
     }
     rules::visit_network(rows,
-                         [&](int low, int high) { compare_exchange(values[low], values[high]); });
+                         [&](int low, int high) { compare_exchange(words[low], words[high]); });
   }
 }
 
 /// out [columns]; adds the columns that become NaN to the outcome.
-template <class T, int N>
-__global__ void __launch_bounds__(ColumnBlock<Compute<T>, N>::kThreads, 3)
+template <class T, class W, int N>
+__global__ void __launch_bounds__(ColumnBlock<W, N>::kThreads, ColumnBlock<W, N>::kBlocks)
     combine_columns_kernel(const __grid_constant__ RowTable<kMaxRows> vectors,
                            const __grid_constant__ ColumnJob job, T* out) {
   using C = Compute<T>;
-  using Block = ColumnBlock<C, N>;
-  constexpr int V = Block::kColumns;
-  auto& shared = shared_memory<ColumnShared<C, N>>();
+  using Block = ColumnBlock<W, N>;
+  constexpr int V = Block::kWords;
+  auto& shared = shared_memory<ColumnShared<W, N>>();
   const bool failed = job.mixes != nullptr &&
                       (job.outcome->failure != rules::Failure::kNone || job.outcome->rows == 0);
-  if (!failed) find_rows<T>(vectors, job, shared);
+  const ColumnRows<T, W, V> x{vectors, job, shared.found};
+  if (!failed) x.find();
   const int width = Block::width(job.window.rows);
-  const int offset = static_cast<int>(threadIdx.x) * V;
+  const int stride = Block::words(job.window.rows);
+  const int offset = static_cast<int>(threadIdx.x) * V * W::kColumns;
   int nan_columns = 0;
   for (std::int64_t column = std::int64_t{blockIdx.x} * width + offset;
        column < job.columns && offset < width; column += std::int64_t{gridDim.x} * width) {
     const std::int64_t count = job.columns - column;
-    if (!failed) sort_columns<T, N>(shared, job.window.rows, column, count);
-    Pack<T, V> result;
+    if (!failed) sort_columns<N>(x, column, count, shared.words);
+    Pack<T, V * W::kColumns> result;
 #pragma unroll
-    for (int v = 0; v < V; ++v) {
-      const Strided<C> sorted{shared.values + threadIdx.x + v * Block::kThreads, width};
+    for (int v = 0; v < V * W::kColumns; ++v) {
+      const int word = static_cast<int>(threadIdx.x) + v / W::kColumns * Block::kThreads;
+      const SortedColumn<W> sorted{{shared.words + word, stride}, v % W::kColumns};
       const bool bad = failed || !(sorted[rules::last_good_place(job.window)] <
                                    std::numeric_limits<C>::infinity());
       result.value[v] = narrow<T>(bad ? std::numeric_limits<C>::quiet_NaN()
                                       : rules::window_mean(job.window, sorted));
       nan_columns += bad && !failed && v < count;
     }
-    store<T, V>(result, out + job.first_column + column, count);
+    store(result, out + job.first_column + column, count);
   }
 #pragma unroll
   for (int half = 16; half > 0; half /= 2) nan_columns += __shfl_xor_sync(~0u, nan_columns, half);

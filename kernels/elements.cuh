@@ -6,8 +6,11 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <byzccl/dtype.hpp>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #if defined(__CUDACC__)
 #include <cuda_fp16.h>
 #endif
@@ -39,8 +42,25 @@ __device__ inline float fused(float a, float b, float c) { return fmaf(a, b, c);
 __device__ inline double fused(double a, double b, double c) { return fma(a, b, c); }
 
 template <class P>
-__device__ bool is_aligned(const void* at) {
+BYZCCL_HD bool is_aligned(const void* at) {
   return reinterpret_cast<std::uintptr_t>(at) % alignof(P) == 0;
+}
+
+/// Whether each row, from byte `offset` on, is there and aligned for a P.
+template <class P>
+bool are_aligned(std::span<const void* const> x, std::int64_t offset = 0) {
+  return std::ranges::all_of(x, [&](const void* row) {
+    return row != nullptr && is_aligned<P>(static_cast<const std::byte*>(row) + offset);
+  });
+}
+
+/// V elements at once, from the device's memory.
+template <class P>
+__device__ P load_whole(const void* from) {
+#if defined(__CUDA_ARCH__)
+  __builtin_assume(__isGlobal(from));
+#endif
+  return *static_cast<const P*>(from);
 }
 
 /// The first `count` of V elements, as they are; zeros after them, and for a null row.
@@ -48,7 +68,7 @@ template <class T, int V>
 __device__ Pack<T, V> load(const T* from, std::int64_t count) {
   using P = Pack<T, V>;
   if (from != nullptr && count >= V && is_aligned<P>(from)) {
-    return *reinterpret_cast<const P*>(from);
+    return load_whole<P>(from);
   }
   P pack{};
 #pragma unroll

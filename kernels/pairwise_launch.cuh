@@ -13,6 +13,12 @@
 
 namespace byzccl::kernels {
 
+/// As are_aligned(), where the last row may be the zero vector.
+template <class P>
+bool are_aligned_but_zero(std::span<const void* const> x) {
+  return are_aligned<P>(x.back() == nullptr ? x.first(x.size() - 1) : x);
+}
+
 template <class T, int N>
 void launch_registers(const Vectors& rows, const Strips& strips, double* partials,
                       cudaStream_t stream) {
@@ -20,7 +26,8 @@ void launch_registers(const Vectors& rows, const Strips& strips, double* partial
          {.blocks = strips.count(),
           .threads = kStripThreads,
           .shared = sizeof(StripShared<Compute<T>, rules::pair_count(N)>)},
-         stream, row_table<N>(rows.x), strips, partials);
+         stream, row_table<N>(rows.x), are_aligned_but_zero<Pack<T, kRowColumns<T, N>>>(rows.x),
+         strips, partials);
 }
 
 template <class T>
@@ -49,7 +56,8 @@ void launch_norms(const Vectors& rows, const Strips& strips, double* partials,
          {.blocks = strips.count() * n,
           .threads = kStripThreads,
           .shared = sizeof(StripShared<Compute<T>, 1>)},
-         stream, row_table<kMaxRows>(rows.x), n, strips, partials);
+         stream, row_table<kMaxRows>(rows.x), n, are_aligned<Pack<T, kRowColumns<T, 2>>>(rows.x),
+         strips, partials);
 }
 
 }  // namespace byzccl::kernels

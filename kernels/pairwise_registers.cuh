@@ -73,9 +73,11 @@ __device__ void sum_over_block(const C (&values)[kValues], double* out) {
   }
 }
 
-/// out [pairs] over the columns of one strip. A null row is the zero vector.
+/// out [pairs] over the columns of one strip. A null row is the zero vector. `aligned`: each row
+/// but the last is there, and all are aligned for kRowColumns elements at once.
 template <class T, int N>
-__device__ void strip_pairs(const void* const (&rows)[N], ColumnRange columns, double* out) {
+__device__ void strip_pairs(const void* const (&rows)[N], bool aligned, ColumnRange columns,
+                            double* out) {
   using C = Compute<T>;
   constexpr int kColumns = kRowColumns<T, N>;
   constexpr int kPairs = rules::pair_count(N);
@@ -84,11 +86,21 @@ __device__ void strip_pairs(const void* const (&rows)[N], ColumnRange columns, d
   for (int p = 0; p < kPairs; ++p) sums[p] = 0;
   for (std::int64_t column = columns.begin + threadIdx.x * kColumns; column < columns.end;
        column += kStripThreads * kColumns) {
+    const std::int64_t count = columns.end - column;
     Pack<T, kColumns> x[N];
+    if (aligned && count >= kColumns) {  // asked once: for each row it took as long as its pairs
 #pragma unroll
-    for (int i = 0; i < N; ++i) {
-      const T* row = static_cast<const T*>(rows[i]);
-      x[i] = load<T, kColumns>(row == nullptr ? row : row + column, columns.end - column);
+      for (int i = 0; i < N; ++i) {
+        const T* row = static_cast<const T*>(rows[i]);
+        x[i] = i == N - 1 && row == nullptr ? Pack<T, kColumns>{}
+                                            : load_whole<Pack<T, kColumns>>(row + column);
+      }
+    } else {
+#pragma unroll
+      for (int i = 0; i < N; ++i) {
+        const T* row = static_cast<const T*>(rows[i]);
+        x[i] = load<T, kColumns>(row == nullptr ? row : row + column, count);
+      }
     }
 #pragma unroll
     for (int v = 0; v < kColumns; ++v) {
@@ -108,19 +120,20 @@ __device__ void strip_pairs(const void* const (&rows)[N], ColumnRange columns, d
 
 template <class T, int N>
 __global__ void __launch_bounds__(kStripThreads)
-    pairwise_registers(const __grid_constant__ RowTable<N> rows, Strips strips, double* partials) {
+    pairwise_registers(const __grid_constant__ RowTable<N> rows, bool aligned, Strips strips,
+                       double* partials) {
   const std::int64_t strip = blockIdx.x;
-  strip_pairs<T, N>(rows.x, strips.at(strip), partials + strip * rules::pair_count(N));
+  strip_pairs<T, N>(rows.x, aligned, strips.at(strip), partials + strip * rules::pair_count(N));
 }
 
 /// Squared norms: partials [strips, n], a block for each strip of each row.
 template <class T>
 __global__ void __launch_bounds__(kStripThreads)
-    row_norms(const __grid_constant__ RowTable<kMaxRows> rows, int n, Strips strips,
+    row_norms(const __grid_constant__ RowTable<kMaxRows> rows, int n, bool aligned, Strips strips,
               double* partials) {
   const std::int64_t strip = blockIdx.x / static_cast<unsigned>(n);
   const void* const pair[2] = {rows.x[blockIdx.x % static_cast<unsigned>(n)], nullptr};
-  strip_pairs<T, 2>(pair, strips.at(strip), partials + blockIdx.x);
+  strip_pairs<T, 2>(pair, aligned, strips.at(strip), partials + blockIdx.x);
 }
 
 }  // namespace byzccl::kernels

@@ -58,16 +58,29 @@ __device__ void fill_stage(const RowTable<kMaxRows>& rows, const Cells& cells, s
   constexpr int kColumns = kWidest<T>;
   const int packs = (count + kColumns - 1) / kColumns;
   const int stride = Stage<Compute<T>>::stride(cells.groups);
-  for (int item = static_cast<int>(threadIdx.x); item < cells.n * packs; item += cells.threads) {
-    const int row = item / packs;
-    const int first = item % packs * kColumns;
-    const T* x = static_cast<const T*>(rows.x[row]);
-    const auto pack =
-        load<T, kColumns>(x == nullptr ? x : x + column + first, std::int64_t{count} - first);
-    Compute<T>* to = stage.values + Stage<Compute<T>>::place(row, cells.groups);
+  const int items = cells.n * packs;
+  constexpr int kAtOnce = sizeof(T) == 2 ? 2 : 4;  // loads of a thread that are under way together
+  for (int begin = static_cast<int>(threadIdx.x); begin < items; begin += kAtOnce * cells.threads) {
+    Pack<T, kColumns> loaded[kAtOnce];
 #pragma unroll
-    for (int v = 0; v < kColumns; ++v) {
-      if (first + v < count) to[(first + v) * stride] = to_compute(pack.value[v]);
+    for (int k = 0; k < kAtOnce; ++k) {
+      const int item = begin + k * cells.threads;
+      if (item >= items) continue;
+      const int first = item % packs * kColumns;
+      const T* x = static_cast<const T*>(rows.x[item / packs]);
+      loaded[k] =
+          load<T, kColumns>(x == nullptr ? x : x + column + first, std::int64_t{count} - first);
+    }
+#pragma unroll
+    for (int k = 0; k < kAtOnce; ++k) {
+      const int item = begin + k * cells.threads;
+      if (item >= items) continue;
+      const int first = item % packs * kColumns;
+      Compute<T>* to = stage.values + Stage<Compute<T>>::place(item / packs, cells.groups);
+#pragma unroll
+      for (int v = 0; v < kColumns; ++v) {
+        if (first + v < count) to[(first + v) * stride] = to_compute(loaded[k].value[v]);
+      }
     }
   }
 }

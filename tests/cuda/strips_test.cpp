@@ -118,36 +118,28 @@ TEST_CASE("cells cover every pair once, for every n") {
   CHECK(sizeof(StripShared<double, 28>) <= kMostShared);
 }
 
-template <class C, int N>
+template <class W, int N>
 void check_columns() {
-  using Block = ColumnBlock<C, N>;
-  CAPTURE(N, sizeof(C));
-  CHECK(sizeof(ColumnShared<C, N>) <= kMostShared);
+  using Block = ColumnBlock<W, N>;
+  CAPTURE(N, sizeof(W), W::kColumns);
+  CHECK(sizeof(ColumnShared<W, N>) <= kMostShared);
   CHECK(Block::kThreads % 32 == 0);
   for (int rows = N == 0 ? 65 : 1; rows <= (N == 0 ? kMaxVectors : N); ++rows) {
     CHECK(Block::width(rows) >= 1);
-    CHECK(Block::width(rows) <= Block::kThreads * Block::kColumns);
-    CHECK(Block::width(rows) * (N == 0 ? rows : N) <= Block::kValues);
+    CHECK(Block::width(rows) <= Block::kThreads * Block::kWords * W::kColumns);
+    CHECK(Block::words(rows) * (N == 0 ? rows : N) <= Block::kPlaces);
   }
 }
 
+template <class W, int... Ns>
+void check_networks() {
+  (check_columns<W, Ns>(), ...);
+}
+
 TEST_CASE("the sorted columns of a block fit its shared memory") {
-  check_columns<float, 4>();
-  check_columns<float, 8>();
-  check_columns<float, 16>();
-  check_columns<float, 24>();
-  check_columns<float, 32>();
-  check_columns<float, 48>();
-  check_columns<float, 64>();
-  check_columns<float, 0>();
-  check_columns<double, 4>();
-  check_columns<double, 8>();
-  check_columns<double, 16>();
-  check_columns<double, 24>();
-  check_columns<double, 32>();
-  check_columns<double, 48>();
-  check_columns<double, 64>();
-  check_columns<double, 0>();
+  check_networks<WideWord<float>, 4, 8, 16, 24, 32, 48, 64, 0>();
+  check_networks<WideWord<double>, 4, 8, 16, 24, 32, 48, 64, 0>();
+  check_networks<PairWord<BFloat16>, 4, 8, 16, 24, 32, 48, 64>();
 }
 
 }  // namespace

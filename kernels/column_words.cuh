@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// The registers in which columns are sorted: one value each in the type they are computed in, or
+// elements of 16 bits of two neighbouring columns, which one instruction compares.
+
+#pragma once
+
+#include <byzccl/dtype.hpp>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "kernels/elements.cuh"
+
+namespace byzccl::kernels {
+
+/// A column's value. C: a compute type.
+template <class C>
+struct WideWord {
+  static constexpr int kColumns = 1;
+  C value;
+
+  __device__ static WideWord infinity() { return {std::numeric_limits<C>::infinity()}; }
+  /// What is not finite, or not `there`, becomes +inf.
+  __device__ static WideWord of(C x, bool there) {
+    using std::fabs;
+    return there && fabs(x) <= std::numeric_limits<C>::max() ? WideWord{x} : infinity();
+  }
+  __device__ C operator[](int /*column*/) const { return value; }
+};
+
+// Of two zeros the negative one is the smaller, as instructions have it. No operand is NaN.
+__device__ inline float lesser(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return fminf(a, b);  // one instruction, where a comparison and a choice are two
+#else
+  return b < a || (b == a && std::signbit(b)) ? b : a;
+#endif
+}
+__device__ inline float greater(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return fmaxf(a, b);
+#else
+  return b < a || (b == a && std::signbit(b)) ? a : b;
+#endif
+}
+__device__ inline double lesser(double a, double b) { return b < a ? b : a; }
+__device__ inline double greater(double a, double b) { return b < a ? a : b; }
+
+template <class C>
+__device__ void compare_exchange(WideWord<C>& low, WideWord<C>& high) {
+  const C a = low.value;
+  const C b = high.value;
+  low.value = lesser(a, b);
+  high.value = greater(a, b);
+}
+
+/// Ones in each half whose highest bit is one, else zeros.
+__device__ inline std::uint32_t spread_high_bits(std::uint32_t halves) {
+#if defined(__CUDA_ARCH__)
+  std::uint32_t spread;
+  asm("prmt.b32 %0, %1, 0, 0xbb99;" : "=r"(spread) : "r"(halves));
+  return spread;
+#else
+  return ((halves >> 15) & 0x10001u) * 0xffffu;
+#endif
+}
+
+/// The elements of two columns, the first one in the lower half. None is NaN. T: of 16 bits.
+template <class T>
+struct PairWord {
+  static constexpr int kColumns = 2;
+  std::uint32_t bits;
+
+  static constexpr std::uint32_t kInfinity = std::is_same_v<T, Float16> ? 0x7c00 : 0x7f80;
+
+  __device__ static PairWord infinity() { return {kInfinity * 0x10001u}; }
+  /// Of the bits of two elements; what is not finite, or not `there`, becomes +inf.
+  __device__ static PairWord of(std::uint32_t bits, bool there) {
+    const std::uint32_t absent = there ? 0 : 0x7fff7fffu;
+    // A magnitude from infinity on carries into its half's highest bit.
+    const std::uint32_t bad =
+        spread_high_bits(((bits & 0x7fff7fffu) | absent) + (0x8000u - kInfinity) * 0x10001u);
+    return {(bits & ~bad) | (infinity().bits & bad)};
+  }
+  __device__ Compute<T> operator[](int column) const {
+    return to_compute(T{static_cast<std::uint16_t>(column == 0 ? bits & 0xffffu : bits >> 16)});
+  }
+};
+
+#if !defined(__CUDA_ARCH__)
+/// What the instructions do: bits as an integer, with all but the sign inverted below zero.
+inline bool is_less(std::uint32_t a, std::uint32_t b) {
+  const auto key = [](std::uint32_t bits) {
+    return static_cast<std::int16_t>((bits & 0x8000u) != 0 ? bits ^ 0x7fffu : bits);
+  };
+  return key(a & 0xffffu) < key(b & 0xffffu);
+}
+#endif
+
+template <class T>
+__device__ void compare_exchange(PairWord<T>& low, PairWord<T>& high) {
+  const std::uint32_t a = low.bits;
+  const std::uint32_t b = high.bits;
+#if defined(__CUDA_ARCH__)
+  // One instruction each from compute capability 8.0 on. -0 is below +0.
+  if constexpr (std::is_same_v<T, Float16>) {
+    asm("min.f16x2 %0, %1, %2;" : "=r"(low.bits) : "r"(a), "r"(b));
+    asm("max.f16x2 %0, %1, %2;" : "=r"(high.bits) : "r"(a), "r"(b));
+  } else {
+    asm("min.bf16x2 %0, %1, %2;" : "=r"(low.bits) : "r"(a), "r"(b));
+    asm("max.bf16x2 %0, %1, %2;" : "=r"(high.bits) : "r"(a), "r"(b));
+  }
+#else
+  const std::uint32_t swaps =
+      (is_less(b, a) ? 0xffffu : 0u) | (is_less(b >> 16, a >> 16) ? 0xffff0000u : 0u);
+  low.bits = (a & ~swaps) | (b & swaps);
+  high.bits = (b & ~swaps) | (a & swaps);
+#endif
+}
+
+/// V words of elements of type C, or of such as are computed in it.
+template <class T, class C, int V>
+__device__ void make_words(const Pack<T, V>& elements, bool there, WideWord<C> (&to)[V]) {
+#pragma unroll
+  for (int v = 0; v < V; ++v) to[v] = WideWord<C>::of(to_compute(elements.value[v]), there);
+}
+template <class T, int V>
+__device__ void make_words(const Pack<T, 2 * V>& elements, bool there, PairWord<T> (&to)[V]) {
+  std::uint32_t bits[V];
+  std::memcpy(bits, &elements, sizeof bits);
+#pragma unroll
+  for (int v = 0; v < V; ++v) to[v] = PairWord<T>::of(bits[v], there);
+}
+
+}  // namespace byzccl::kernels
