@@ -14,7 +14,8 @@ void launch_network(const Vectors& vectors, ColumnJob job, T* out, cudaStream_t 
   using Block = ColumnBlock<W, N>;
   using Access = Pack<T, Block::kWords * W::kColumns>;
   const std::int64_t offset = job.first_column * static_cast<std::int64_t>(sizeof(T));
-  job.is_aligned = job.mixes == nullptr && are_aligned<Access>(vectors.x, offset);
+  const auto rows = static_cast<std::size_t>(job.window.rows);
+  job.is_aligned = job.mixes == nullptr && are_aligned<Access>(vectors.x.first(rows), offset);
   const int width = Block::width(job.window.rows);
   launch("combine_columns", combine_columns_kernel<T, W, N>,
          {.blocks = std::min((job.columns + width - 1) / width, kMostBlocks),
