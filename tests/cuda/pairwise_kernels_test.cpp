@@ -2,6 +2,7 @@
 // The distance kernels, on a GPU or the device double: against float64, and their bits against
 // themselves.
 
+#include <byzccl/rule.hpp>
 #include <byzccl/rules/grid.hpp>
 #include <cmath>
 #include <limits>
@@ -67,6 +68,7 @@ TEST_CASE("distances agree with float64 for every n") {
   }
   check(128, 77, DType::kFloat32);
   check(256, 300, DType::kFloat32);
+  check(kMaxVectors + 1, 9, DType::kFloat32);
 }
 
 TEST_CASE("distances agree with float64 for every dtype and alignment") {

@@ -143,6 +143,13 @@ TEST_CASE("one column has the CPU's outcome") {
   }
 }
 
+TEST_CASE("one row, formed or as it was sent, may be all that a matrix gives") {
+  for (const DType dtype : kTypes) {
+    compare("bucketing(s=9)+median", 9, 40, dtype, false);
+    compare("clip(tau=1000)+median", 1, 40, dtype, false);
+  }
+}
+
 TEST_CASE("a row that is scaled by 0 is there, and zeros") {
   test::Random random(3);
   const Case c{byzccl::plan(Rule::parse("arc(f=3)+krum(f=2)"), 9, DType::kFloat32),
@@ -173,6 +180,7 @@ TEST_CASE("columns have the CPU's bits for every n") {
   for (const int n : {96, 129, 256}) {
     for (const DType dtype : test::kEveryDType) {
       compare("meamed(f=20)", n, 37, dtype, true);
+      compare("meamed(f=5)", n, 37, dtype, true);  // NaN in most columns, each counted once
     }
   }
   for (const int n : {8, 20, 40, 64}) {

@@ -19,7 +19,7 @@ _SKIPPED = re.compile(
 # `C part[kWarp];`, `const void* x[N] = {`, `(&values)[kWarp]`: sizes, not indices.
 _SIZE = re.compile(
     r"^(?!\s*return\b)\s*[\w:<>, ]+[\s*]\s*(?:const\s+)?\w+(?:\[[^\]]*\])+(?=;|\s*=\s*\{)"
-    r"|\(&\w*\)\[[^\]]*\]"
+    r"|\(&\w*\)(?:\[[^\]]*\])+"
 )
 
 
