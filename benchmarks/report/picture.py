@@ -75,5 +75,5 @@ def _draw_peers(axes: Axes, results: Results) -> None:
     axes.set_xlabel("times as long as byzccl")
     n, d = figures[0]["n"], figures[0]["d"]
     axes.set_title(f"Peers, n = {n}, d = {d:,}, float32", loc="left", size=11)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper right")
     axes.spines[["top", "right"]].set_visible(False)
