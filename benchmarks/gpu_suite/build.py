@@ -28,6 +28,7 @@ DOUBLES = (
     "steps_cuda_test",
     "aggregate_cuda_test",
     "golden_bits_test",
+    "column_words_test",
 )
 HEADERS = ("catch2", "CLI", "hwy", "nlohmann")
 PEERS = ("byzfl==0.0.11", "byzpy==0.1.4")
