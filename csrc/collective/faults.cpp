@@ -82,8 +82,9 @@ TransportError judge(Transport& transport, const Sighting& seen, milliseconds ti
   const Sightings own{{transport.rank(), seen}};
   try {
     return error_of(agree_on_verdict(transport, own, timeout, context));
-  } catch (const std::exception&) {                             // the board is out of reach
-    if (seen.peer == Sighting::kAny && transport.size() > 2) {  // any of several: name nobody
+  } catch (const std::exception&) {
+    // The board is out of reach. Where it may be any of several, nobody is named.
+    if (seen.peer == Sighting::kAny && transport.size() > 2) {
       return TransportError(concat(explain_suspects({}, own, timeout), " (", context, ")"));
     }
     return error_of(verdict_on(own, transport.size(), timeout, context));

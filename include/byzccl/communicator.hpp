@@ -67,6 +67,8 @@ class Exchange {
   /// `previous` [d], for a rule that needs it, is what the last exchange made of these columns,
   /// alike on all ranks; null stands for zeros, and so does all of it where an element is not
   /// finite. It must stay untouched, too, and does not overlap x.
+  /// @throws InvalidArgument  a mistake: the exchange is over, on all ranks. What was added before
+  /// may be touched until a later call of the communicator is done, or until that is destroyed.
   void add(void* x, std::int64_t d, DType dtype, const void* previous = nullptr);
   /// No more adds. Call once.
   Pending finish();

@@ -23,12 +23,12 @@ void Batches::end() {
   launch(*std::exchange(open_, nullptr));
 }
 
-std::shared_ptr<Batch> Batches::add(const Message& message, const Landing& landing) {
+std::shared_ptr<Batch> Batches::add(const Message& message, const HostCopy& host_copy) {
   const bool alone = open_ == nullptr;
   if (alone) start();
   const std::shared_ptr<Batch> batch = open_;
   batch->messages.push_back(message);
-  if (landing.bytes > 0) batch->landings.push_back(landing);
+  if (host_copy.bytes > 0) batch->host_copies.push_back(host_copy);
   if (alone) end();
   return batch;
 }
@@ -38,9 +38,9 @@ void Batches::launch(Batch& batch) {
   const cuda::DeviceScope scope(link_->streams->device());
   const cudaStream_t stream = link_->streams->comm();
   link_->comm->launch(batch.messages, stream, Clock::now() + link_->timeout);
-  for (const Landing& landing : batch.landings) {
-    cuda::check(cudaMemcpyAsync(landing.host, landing.device, landing.bytes, cudaMemcpyDeviceToHost,
-                                stream),
+  for (const HostCopy& host_copy : batch.host_copies) {
+    cuda::check(cudaMemcpyAsync(host_copy.host, host_copy.device, host_copy.bytes,
+                                cudaMemcpyDeviceToHost, stream),
                 "cudaMemcpyAsync");
   }
   batch.done.record(stream);

@@ -24,7 +24,7 @@ struct Link {
 };
 
 /// A copy to the host when a message has landed.
-struct Landing {
+struct HostCopy {
   void* host = nullptr;
   const void* device = nullptr;
   std::size_t bytes = 0;
@@ -32,7 +32,7 @@ struct Landing {
 
 struct Batch {
   std::vector<Message> messages;
-  std::vector<Landing> landings;
+  std::vector<HostCopy> host_copies;
   bool launched = false;
   bool held = false;  ///< the steps' stream comes after it
   cuda::Event done;   ///< behind all of it; recorded once it is launched
@@ -46,8 +46,8 @@ class Batches {
   void start();
   /// @throws NcclError, PeerError, InvalidArgument outside a batch
   void end();
-  /// A message of the open batch, or a batch of its own. `landing` may be empty.
-  std::shared_ptr<Batch> add(const Message& message, const Landing& landing = {});
+  /// A message of the open batch, or a batch of its own. `host_copy` may be empty.
+  std::shared_ptr<Batch> add(const Message& message, const HostCopy& host_copy = {});
 
  private:
   void launch(Batch& batch);

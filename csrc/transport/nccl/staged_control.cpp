@@ -29,17 +29,17 @@ class StagedWork final : public Work {
 
   void post(Batches& batches) {
     const cudaStream_t stream = link_->streams->comm();
-    Landing landing;
+    HostCopy host_copy;
     if (message_.sends) {
       std::memcpy(place_.host.get(), message_.data, message_.bytes);
       cuda::check(cudaMemcpyAsync(place_.device.get(), place_.host.get(), message_.bytes,
                                   cudaMemcpyHostToDevice, stream),
                   "cudaMemcpyAsync");
     } else {
-      landing = {place_.host.get(), place_.device.get(), message_.bytes};
+      host_copy = {place_.host.get(), place_.device.get(), message_.bytes};
     }
-    batch_ =
-        batches.add({message_.sends, message_.peer, place_.device.get(), message_.bytes}, landing);
+    batch_ = batches.add({message_.sends, message_.peer, place_.device.get(), message_.bytes},
+                         host_copy);
   }
 
   void wait(Deadline deadline) override {
