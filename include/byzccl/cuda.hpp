@@ -42,6 +42,7 @@ struct Build {
   int compiled_nccl = 0;      ///< NCCL_VERSION_CODE, such as 22809 of 2.28.9; 0: built without NCCL
   int nccl = 0;               ///< the NCCL that was loaded, likewise
 };
+/// Needs no device and does not start CUDA: a process may fork others that use it after.
 Build build();
 
 /// What an explain() found. It stays on the device until it is read.

@@ -148,19 +148,47 @@ def test_an_error_of_the_device_comes_with_each_look():
     assert issubclass(byzccl.CudaError, RuntimeError)
 
 
-def test_no_second_runtime_is_loaded():
-    """Torch's own libraries serve ours: one copy of each, beside torch."""
+DRIVER = r"""
+#include <stdio.h>
+#include <string.h>
+int cuInit(unsigned flags) { return puts("started"), 100; }
+int cuDriverGetVersion(int* version) { return *version = 13000, 0; }
+int cuGetExportTable(const void** table, const void* id) { return 1; }
+static int other(void) { return 100; }
+int cuGetProcAddress_v2(const char* name, void** found, int version, long flags, void* status) {
+  *found = strcmp(name, "cuInit") == 0               ? (void*)cuInit
+           : strcmp(name, "cuDriverGetVersion") == 0 ? (void*)cuDriverGetVersion
+           : strcmp(name, "cuGetExportTable") == 0   ? (void*)cuGetExportTable
+                                                     : (void*)other;
+  return 0;
+}
+"""
+
+
+def test_build_info_loads_and_starts_nothing(tmp_path):
+    """Torch's own libraries serve ours: one copy of each, beside torch. And CUDA is not started,
+    after which no forked process could use it: this driver would tell."""
+    (tmp_path / "driver.c").write_text(DRIVER)
+    made = ["cc", "-shared", "-fPIC", "-o", tmp_path / "libcuda.so.1", tmp_path / "driver.c"]
+    subprocess.run(made, check=True)
     program = """
 import torch, byzccl
-byzccl._C.build_info()
+print("driver", byzccl._C.build_info()["cuda_driver"])
 for line in open("/proc/self/maps"):
     print(line.split()[-1])
 """
-    environment = {**os.environ, "PYTHONPATH": str(Path(byzccl.__file__).parents[1])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(byzccl.__file__).parents[1]),
+        "LD_LIBRARY_PATH": str(tmp_path),
+    }
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
-    paths = set(done.stdout.split())
+    words = done.stdout.split()
+    assert "started" not in words
+    assert int(words[words.index("driver") + 1]) == (13000 if WITH_CUDA else 0)
+    paths = set(words)
     site = str(Path(torch.__file__).parents[1])
     for name in ("libcudart.so", "libnccl.so", "libc10_cuda.so"):
         copies = {path for path in paths if re.search(rf"/{re.escape(name)}", path)}
