@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from . import build, goals, stages
@@ -16,6 +17,8 @@ from .machine import ROOT, commit, gpu_facts
 from .record import FAILED, NOT_RUN, PASSED, Record, Step, summary
 
 BUDGET = 470.0
+OF_TORCH = ("python", "peers")
+STAGES = ("tests", "python", "kernels", "all_reduce", "peers", "sanitizer")
 
 
 def arguments() -> argparse.Namespace:
@@ -28,23 +31,46 @@ def arguments() -> argparse.Namespace:
     )
     run.add_argument("--out", type=Path, default=ROOT / "out" / "gpu")
     run.add_argument("--torch", action="store_true", help="build the extension, and run its tests")
+    run.add_argument(
+        "--only",
+        type=lambda text: text.split(","),
+        help="some of " + ", ".join(STAGES) + ", with commas between",
+    )
     run.add_argument("--quick", action="store_true", help="small benchmarks only")
     run.add_argument("--budget", type=float, default=BUDGET, help="seconds that all of it may take")
     bundle = commands.add_parser("bundle", help="build here, to be run elsewhere")
     for command in (run, bundle):
         command.add_argument("--architectures", default="90")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.command == "run":
+        chosen = options.only or [name for name in STAGES if options.torch or name not in OF_TORCH]
+        options.stages = set(chosen)
+        options.torch = not options.stages.isdisjoint(OF_TORCH)
+        if not options.stages.issubset(STAGES):
+            parser.error(f"--only: there are {', '.join(STAGES)}")
+        if options.bundle is not None and options.torch:
+            parser.error("a bundle has no extension: give its deps as --deps instead of --bundle")
+    return options
 
 
 def build_all(record: Record, options: argparse.Namespace, with_gpu: bool) -> bool:
     """False if it failed."""
     begin = time.monotonic()
-    targets = [*build.gpu_programs(), *build.BENCHMARKS]
-    targets += [] if with_gpu else build.DOUBLES
-    targets += ["byzccl_python"] if options.torch else []
+    needs = {
+        build.BENCHMARK: ("kernels",),
+        build.ALL_REDUCE: ("all_reduce",),
+        "byzccl_python": OF_TORCH,
+        **dict.fromkeys(build.gpu_programs(), ("tests", "sanitizer")),
+    }
+    targets = [name for name, of in needs.items() if not options.stages.isdisjoint(of)]
+    if not with_gpu:
+        targets = [name for name, of in needs.items() if of != OF_TORCH or options.torch]
+        targets += build.DOUBLES
     state, detail = PASSED, ""
     try:
-        build.configure(options.architectures, options.deps, options.torch)
+        build.configure(
+            options.architectures, options.deps, torch=options.torch, strict=not with_gpu
+        )
         build.build(targets)
     except subprocess.CalledProcessError as error:
         state, detail = FAILED, str(error)
@@ -57,25 +83,28 @@ def run(options: argparse.Namespace) -> int:
     log = options.out / "log.txt"
     log.write_text("")
     bundle = options.bundle.resolve() if options.bundle else None
-    if bundle is not None and options.torch:
-        raise SystemExit("--torch builds: without --bundle, with its deps")
+    made_with = bundle or (options.deps.resolve().parent if options.deps else None)
     gpu = gpu_facts()
-    facts = {**(gpu or {"device": "no GPU"}), "commit": commit(bundle)}
+    facts = {**(gpu or {"device": "no GPU"}), "commit": commit(made_with)}
     record = Record(
         options.out / "suite.json", facts, budget=options.budget if gpu else float("inf")
     )
-    if bundle is None and not build_all(record, options, bool(gpu)):
-        return 1
-    if gpu:
-        stages.correctness(record, log, bundle, True)
-        if options.torch:
-            stages.python_tests(record, log)
-        stages.benchmarks(record, log, bundle, options.out, options.quick)
-        stages.all_reduce(record, log, bundle, options.out, options.quick)
-        if options.torch:
-            packages = options.deps.resolve().parent / "peers" if options.deps else None
-            stages.peers(record, log, options.out, packages)
-        stages.sanitize(record, log, bundle)
+    ready = bundle is not None or build_all(record, options, bool(gpu))
+    if not ready:
+        pass  # the table says so
+    elif gpu:
+        out, quick = options.out, options.quick
+        steps: dict[str, Callable[[], None]] = {
+            "tests": lambda: stages.correctness(record, log, bundle, True),
+            "python": lambda: stages.python_tests(record, log),
+            "kernels": lambda: stages.benchmarks(record, log, bundle, out, quick),
+            "all_reduce": lambda: stages.all_reduce(record, log, bundle, out, quick),
+            "peers": lambda: stages.peers(record, log, out, made_with),
+            "sanitizer": lambda: stages.sanitize(record, log, bundle),
+        }
+        for name in STAGES:
+            if name in options.stages:
+                steps[name]()
     elif bundle is None:
         stages.correctness(record, log, None, False)
         stages.doubles(record, log)

@@ -56,7 +56,11 @@ def run(*command: str | Path) -> None:
     subprocess.run([str(word) for word in command], cwd=ROOT, check=True)
 
 
-def configure(architectures: str, dependencies: Path | None, torch: bool) -> None:
+def configure(
+    architectures: str, dependencies: Path | None, *, torch: bool, strict: bool = True
+) -> None:
+    """strict: warnings are errors. Not where only results count: the compiler there may be another
+    than the one that CI keeps free of warnings."""
     ninja = tool("ninja")
     options = [
         "-DCMAKE_BUILD_TYPE=Release",
@@ -64,7 +68,7 @@ def configure(architectures: str, dependencies: Path | None, torch: bool) -> Non
         "-DBYZCCL_CUDA=ON",
         "-DBYZCCL_TESTS=ON",
         "-DBYZCCL_BENCHMARKS=ON",
-        "-DBYZCCL_WERROR=ON",
+        f"-DBYZCCL_WERROR={'ON' if strict else 'OFF'}",
         f"-DBYZCCL_TORCH={'ON' if torch else 'OFF'}",
     ]
     python = tool("python3") or "python3"
@@ -91,6 +95,7 @@ def place_of(program: str, bundle: Path | None) -> Path:
 def environment(bundle: Path | None) -> dict[str, str]:
     """What programs need to find their libraries and the golden bits, wherever they were built."""
     found = dict(os.environ)
+    found["PYTHONUNBUFFERED"] = "1"  # what was said before a step was stopped is in the log
     found["BYZCCL_GOLDEN_BITS"] = str(ROOT / "tests" / "cuda" / "golden_bits.txt")
     if bundle is not None:
         paths = [str(bundle / "lib"), nccl_folder(), found.get("LD_LIBRARY_PATH", "")]

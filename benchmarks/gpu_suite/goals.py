@@ -31,7 +31,7 @@ def shown(figure: dict[str, Any]) -> list[str]:
 def lines(out: Path) -> list[str]:
     """Nothing where nothing was measured."""
     rows = []
-    for path in sorted(out.glob("gpu_kernels*.json")):
+    for path in sorted(out.glob("gpu_*.json")):
         figures = json.loads(path.read_text()).get("figures", [])
         rows += [shown(figure) for figure in figures if "goal" in figure]
     if not rows:

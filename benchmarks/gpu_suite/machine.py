@@ -26,7 +26,9 @@ def output_of(*command: str | Path) -> str:
 def gpu_facts() -> dict[str, str]:
     """Empty without a GPU."""
     line = output_of(
-        "nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"
+        shutil.which("nvidia-smi") or "/usr/local/nvidia/bin/nvidia-smi",
+        "--query-gpu=name,driver_version,memory.total",
+        "--format=csv,noheader",
     ).splitlines()
     if not line:
         return {}

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +19,9 @@ from .record import FAILED, NOT_AVAILABLE, NOT_RUN, PASSED, Record, Step
 
 NOTHING_RUN = 77
 """What a program ends with that found no GPU."""
+
+CANNOT_RUN = 127
+"""Of what could not be started, as a shell has it."""
 
 SMALL = {
     "pairwise_kernels_gpu": ["norms are*", "large tiles*", "values that are not finite*"],
@@ -29,28 +35,46 @@ UNSUPPORTED = ("not supported", "Unable to", "LibraryNotLoaded", "unsupported")
 def execute(
     command: list[str], record: Record, log: Path, bundle: Path | None, most: float
 ) -> tuple[int | None, float, str]:
-    """Its exit status (None: the time was up), seconds, and output, which also goes to the log."""
+    """Its exit status (None: the time was up), seconds, and output, which goes to the log at once.
+
+    Nothing that it started outlives it: ranks of a benchmark that was stopped would go on using the
+    GPU beside what is measured next.
+    """
     begin = time.monotonic()
-    try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=build.environment(bundle),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=max(1.0, min(most, record.left())),
-            check=False,
-        )
-        status: int | None = done.returncode
-        text = done.stdout
-    except subprocess.TimeoutExpired as expired:
-        status = None
-        text = (expired.stdout or b"").decode(errors="replace")
-    with log.open("a") as file:
-        file.write(f"$ {' '.join(command)}\n{text}\n")
+    with log.open("ab+") as file:
+        file.write(f"$ {' '.join(command)}\n".encode())
+        file.flush()
+        start = file.tell()
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=build.environment(bundle),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        except OSError as error:
+            file.write(f"{error}\n".encode())
+            return CANNOT_RUN, 0, str(error)
+        try:
+            status: int | None = process.wait(max(1.0, min(most, record.left())))
+        except subprocess.TimeoutExpired:
+            status = None
+        finally:
+            end_group(process)
+        file.seek(start)
+        text = file.read().decode(errors="replace")
+        file.write(b"\n")
     return status, time.monotonic() - begin, text
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(10)  # a driver may hold on to it for longer
 
 
 def step_of(name: str, status: int | None, seconds: float, text: str, has_gpu: bool = True) -> Step:
@@ -66,7 +90,7 @@ def step_of(name: str, status: int | None, seconds: float, text: str, has_gpu: b
 
 def correctness(record: Record, log: Path, bundle: Path | None, has_gpu: bool) -> None:
     for program in build.gpu_programs():
-        command = [str(build.place_of(program, bundle))]
+        command = [str(build.place_of(program, bundle)), "--durations", "yes"]
         record.add(step_of(program, *execute(command, record, log, bundle, 90), has_gpu))
 
 
@@ -85,26 +109,33 @@ def with_extension(arguments: list[str], peers: Path | None) -> list[str]:
 
 def python_tests(record: Record, log: Path) -> None:
     """Those that need a GPU, with the extension of this build."""
-    command = with_extension(["-m", "pytest", "-q", str(ROOT / "tests" / "python" / "gpu")], None)
-    status, seconds, text = execute(command, record, log, None, 120)
+    tests = str(ROOT / "tests" / "python" / "gpu")
+    command = with_extension(["-m", "pytest", "-v", "--tb=short", "--durations=10", tests], None)
+    status, seconds, text = execute(command, record, log, None, 300)
     if status == 0 and not re.search(r"\b[1-9]\d* passed", text):
         status = NOTHING_RUN  # all of them were skipped
     record.add(step_of("Python on the GPU", status, seconds, text))
 
 
 def benchmarks(record: Record, log: Path, bundle: Path | None, out: Path, quick: bool) -> None:
-    """Kernels and rules; float32 and bfloat16 over all n first, the other types at one n."""
+    """float32 and bfloat16 over all n: the kernels first, then what is made of them; last the other
+    types at one n."""
     program = str(build.place_of(build.BENCHMARK, bundle))
     commit = ["--commit", record.facts["commit"]]
     small = ["--n", "4,16", "--d", "1000000", "--seconds", "0.02"]
     others = ["--n", "16", "--d", "25600000", "--dtypes", "float16,float64"]
+    passes = "distances,weighted_sum,columns"
     runs = {
-        "kernels": small if quick else ["--budget", "200"],
-        "kernels_other_types": [*others, "--steps", "distances,weighted_sum,columns"],
+        "kernels": (["--steps", passes, *(small if quick else ["--budget", "90"])], 130),
+        "rules": (
+            ["--steps", "select,aggregate,peer", *(small if quick else ["--budget", "130"])],
+            180,
+        ),
+        "kernels_other_types": (["--steps", passes, *others], 60),
     }
-    for name, options in runs.items():
+    for name, (options, most) in runs.items():
         to = ["--json", str(out / f"gpu_{name}.json")]
-        found = execute([program, *commit, *to, *options], record, log, bundle, 260)
+        found = execute([program, *commit, *to, *options], record, log, bundle, most)
         record.add(step_of(f"benchmark: {name}", *found))
 
 
@@ -119,24 +150,27 @@ def all_reduce(record: Record, log: Path, bundle: Path | None, out: Path, quick:
         for algorithm in ("sharded", "ring"):
             name = f"all_reduce, {ranks} ranks, {algorithm}"
             part = out / "gpu_all_reduce.part"
-            sizes = ["-b", "1M", "-e", largest, "-f", "8", "-n", "5", "-w", "2"]
+            # Ranks that share a GPU take turns on it: one call takes many turns.
+            calls = ["-n", "20", "-w", "5"] if ranks == 1 else ["-n", "3", "-w", "1"]
+            sizes = ["-b", "1M", "-e", largest, "-f", "8", *calls]
             command = [program, "-g", str(ranks), "--algorithm", algorithm, *sizes]
             command += ["--byzantine", attackers, "--json", str(part), "--timeout", "20"]
             command += ["--commit", record.facts["commit"]]
-            record.add(step_of(name, *execute(command, record, log, bundle, 45)))
+            record.add(step_of(name, *execute(command, record, log, bundle, 60)))
             if part.exists():
                 found[name] = json.loads(part.read_text())
                 part.unlink()
                 (out / "gpu_all_reduce.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
-def peers(record: Record, log: Path, out: Path, packages: Path | None) -> None:
+def peers(record: Record, log: Path, out: Path, bundle: Path | None) -> None:
     """torch, and ByzFL and ByzPy where they can be imported, on the same tensors as byzccl."""
+    packages = bundle / "peers" if bundle else None
     script = str(ROOT / "benchmarks" / "peers.py")
     options = ["--device", "cuda", "--d", "25600000", "--seconds", "0.3"]
     to = ["--json", str(out / "gpu_peers.json")]
     command = with_extension([script, *options, *to], packages)
-    record.add(step_of("peers", *execute(command, record, log, None, 90)))
+    record.add(step_of("peers", *execute(command, record, log, None, 150)))
 
 
 def sanitize(record: Record, log: Path, bundle: Path | None) -> None:

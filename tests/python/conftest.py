@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "torch_ext"))
+sys.path.append(str(Path(__file__).resolve().parents[2]))  # benchmarks/
 
 import torch
 import torch._dynamo
