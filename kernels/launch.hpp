@@ -10,6 +10,7 @@
 #include <byzccl/dtype.hpp>
 #include <byzccl/rule.hpp>
 #include <byzccl/rules/decision.hpp>
+#include <byzccl/rules/digest.hpp>
 #include <byzccl/rules/grid.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -116,5 +117,17 @@ void weighted_sum(const Vectors& vectors, const void* mixes, const rules::Outcom
 void combine_columns(const Vectors& vectors, std::int64_t first_column, const Window& window,
                      const void* mixes, const Formed& y, rules::Outcome* outcome, void* out,
                      cudaStream_t stream);
+
+// -------------------------------------------------------------------------------------------------
+// previous outputs
+
+/// *sums += what the digest of x [columns] adds up, on the device; start from zeros. `copy`, if it
+/// is not null, becomes x.
+void digest(const void* x, std::int64_t columns, DType dtype, rules::DigestSums* sums, void* copy,
+            cudaStream_t stream);
+
+/// x [columns] = 0 if *sums counts an element that is not finite.
+void clear_odd(void* x, std::int64_t columns, DType dtype, const rules::DigestSums* sums,
+               cudaStream_t stream);
 
 }  // namespace byzccl::kernels

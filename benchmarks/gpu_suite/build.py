@@ -16,7 +16,14 @@ from .machine import ROOT, cmake, commit, output_of, tool
 BUILD = ROOT / "build-gpu"
 BUNDLE = BUILD / "bundle"
 MOST_BYTES = 60 << 20
-TESTS = ("aggregate_cuda", "golden_bits", "pairwise_kernels", "steps_cuda", "graph_capture")
+TESTS = (
+    "aggregate_cuda",
+    "digest",
+    "golden_bits",
+    "pairwise_kernels",
+    "steps_cuda",
+    "graph_capture",
+)
 BENCHMARK = "byzccl_gpu_bench"
 ALL_REDUCE = "byzccl_all_reduce_perf"
 BENCHMARKS = (BENCHMARK, ALL_REDUCE)
@@ -27,6 +34,7 @@ DOUBLES = (
     "pairwise_order_test",
     "steps_cuda_test",
     "aggregate_cuda_test",
+    "digest_test",
     "golden_bits_test",
     "column_words_test",
 )

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "csrc/cuda/owners.hpp"
 #include "csrc/cuda/steps_cuda.hpp"
 #include "csrc/local_plan.hpp"
 #include "csrc/report.hpp"
@@ -23,19 +24,28 @@ void check_aligned(const void* pointer, DType dtype) {
                size_of(dtype), " bytes, got ", pointer);
 }
 
+/// A copy of the previous output [d]; zeros if an element of it is not finite, which the device
+/// finds out.
+std::shared_ptr<void> finite_or_zeros(const void* previous, std::int64_t d, DType dtype,
+                                      CUstream_st* stream) {
+  const auto copy = allocate(static_cast<std::size_t>(d) * size_of(dtype), stream);
+  const auto memory = allocate(sizeof(rules::DigestSums), stream);
+  auto* const sums = static_cast<rules::DigestSums*>(memory.get());
+  check(cudaMemsetAsync(sums, 0, sizeof *sums, stream), "cudaMemsetAsync");
+  kernels::digest(previous, d, dtype, sums, copy.get(), stream);
+  kernels::clear_odd(copy.get(), d, dtype, sums, stream);
+  return copy;
+}
+
 /// One aggregate on a stream.
 class Local {
  public:
-  Local(const Plan& plan, const Rows& rows, const void* previous, CUstream_st* stream)
+  Local(const Plan& plan, const Rows& rows, CUstream_st* stream)
       : plan_(plan),
         rows_(rows),
         stream_(stream),
         steps_(make_steps(stream)),
         grid_(rules::grid(rows.columns, plan.ranks)) {
-    if (plan.needs_previous && previous != nullptr &&
-        steps_->digest(previous, rows.columns, rows.dtype).finite) {
-      rows_.previous = previous;
-    }
     memory_ = steps_->allocate(rules::decision_bytes(plan));
     steps_->clear(memory_.get(), rules::decision_bytes(plan));
   }
@@ -114,7 +124,7 @@ class Local {
   }
 
   const Plan plan_;
-  Rows rows_;
+  const Rows rows_;
   CUstream_st* const stream_;
   const std::unique_ptr<Steps> steps_;
   const rules::Grid grid_;
@@ -126,9 +136,8 @@ class Local {
 
 class Explained::State {
  public:
-  State(const Rule& asked, const Plan& plan, const Rows& rows, const void* previous,
-        CUstream_st* stream)
-      : rule(asked), local(plan, rows, previous, stream) {}
+  State(const Rule& asked, const Plan& plan, const Rows& rows, CUstream_st* stream)
+      : rule(asked), local(plan, rows, stream) {}
 
   const Rule rule;
   Local local;
@@ -149,8 +158,12 @@ Explained explain(std::span<const void* const> x, std::int64_t d, DType dtype, c
   for (const void* row : x) check_aligned(row, dtype);
   check_aligned(out, dtype);
   check_aligned(caller.previous, dtype);
+  std::shared_ptr<void> previous;
+  if (plan.needs_previous && caller.previous != nullptr) {
+    previous = finite_or_zeros(caller.previous, d, dtype, stream);
+  }
   const auto state =
-      std::make_shared<Explained::State>(rule, plan, Rows{x, d, dtype}, caller.previous, stream);
+      std::make_shared<Explained::State>(rule, plan, Rows{x, d, dtype, previous.get()}, stream);
   state->local.decide();
   if (out != nullptr && d > 0) state->local.combine(out);
   return Explained(state);

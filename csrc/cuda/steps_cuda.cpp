@@ -2,12 +2,12 @@
 #include "csrc/cuda/steps_cuda.hpp"
 
 #include <algorithm>
+#include <byzccl/rules/digest.hpp>
 #include <byzccl/rules/select.hpp>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
-#include "csrc/cpu/digest.hpp"
 #include "csrc/cuda/mark.hpp"
 #include "csrc/cuda/owners.hpp"
 #include "kernels/launch.hpp"
@@ -64,11 +64,14 @@ class CudaSteps final : public Steps {
     check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
   }
 
-  /// By way of the host: ranks compare what the CPU's steps would.
   Digest digest(const void* x, std::int64_t columns, DType dtype) override {
-    std::vector<std::byte> host(static_cast<std::size_t>(columns) * size_of(dtype));
-    read(host.data(), x, host.size());
-    return cpu::digest(host.data(), columns, dtype);
+    rules::DigestSums sums;
+    const auto on_device = allocate(sizeof sums);
+    auto* const to = static_cast<rules::DigestSums*>(on_device.get());
+    clear(to, sizeof sums);
+    kernels::digest(x, columns, dtype, to, nullptr, stream_);
+    read(&sums, to, sizeof sums);
+    return {rules::digest_value(sums, columns), sums.odd == 0};
   }
 
   void pairwise_distances(const Plan& plan, const rules::Decision& decision, const Rows& vectors,

@@ -63,8 +63,8 @@ class Explained {
 /// one. Returns at once: all work is enqueued on `stream`, and nothing synchronises. Scratch is
 /// taken in the order of the stream (set_memory), so the call can be captured in a CUDA graph,
 /// after a first call on the device that was not: that one loads the kernels and makes what scratch
-/// comes from. One exception: a rule that is given a previous output (caller.previous, on the
-/// device like x) copies it to the host and waits, to see whether it is finite.
+/// comes from. A previous output (caller.previous, on the device like x) is copied first, d more
+/// elements of scratch: whether it is finite is found out on the device.
 ///
 /// Same n, d, dtype and values: same bits. The selection is the CPU's wherever the margin is above
 /// the rounding of D; column rules have the CPU's bits.

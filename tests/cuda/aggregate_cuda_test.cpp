@@ -3,7 +3,11 @@
 
 #include <byzccl/cuda.hpp>
 #include <byzccl/error.hpp>
+#include <chrono>
 #include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -90,6 +94,56 @@ TEST_CASE("aggregate on a stream selects and combines as the CPU does") {
         CHECK(worst <= (rule.scaling ? 1e-2 : 0.0));
       }
     }
+  }
+}
+
+/// Holds a stream until it is let go, for ten seconds at most.
+class Gate {
+ public:
+  explicit Gate(cudaStream_t stream) {
+    cuda::check(cudaLaunchHostFunc(stream, &Gate::wait, this), "cudaLaunchHostFunc");
+  }
+  /// Whether the stream was still held.
+  bool open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+    return !late_;
+  }
+
+ private:
+  static void wait(void* gate) {
+    Gate& self = *static_cast<Gate*>(gate);
+    std::unique_lock lock(self.mutex_);
+    self.late_ =
+        !self.changed_.wait_for(lock, std::chrono::seconds(10), [&] { return self.open_; });
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+  bool late_ = false;
+};
+
+TEST_CASE("aggregate waits for nothing, whatever the rule reads") {
+  const std::int64_t d = 700;
+  const auto rows = attacked(9, d, DType::kFloat32);
+  const Uploaded device(rows);
+  const auto out = cuda::allocate(d * sizeof(float), device.stream());
+  const std::span vectors = std::span(device.x()).first(8);
+  for (const char* text : {"krum(f=1)", "clip(tau=3)+nnm(f=1)+bulyan(f=1)", "median",
+                           "bucketing(s=2)+mean", "centered_clipping(tau=3)"}) {
+    CAPTURE(text);
+    const auto call = [&] {
+      cuda::aggregate(vectors, d, DType::kFloat32, Rule::parse(text), out.get(), device.stream(),
+                      {.previous = device.x()[8]});
+    };
+    call();  // the kernels are loaded
+    test::wait_for(device.stream());
+    Gate gate(device.stream());
+    call();
+    CHECK(gate.open());
+    test::wait_for(device.stream());
   }
 }
 

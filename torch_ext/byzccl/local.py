@@ -29,7 +29,7 @@ def aggregate(
     zeros. Keep the older one when a step fails closed.
 
     On a CUDA device the work is enqueued on the current stream, nothing synchronises, and a CUDA
-    graph may capture it; but a previous output is looked at on the host first.
+    graph may capture it.
 
     Raises ValueError for an unknown rule, a bound that n breaks, a shape, a dtype or a mix of
     devices, and RuntimeError for a CUDA tensor in a build without CUDA.

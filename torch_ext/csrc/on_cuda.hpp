@@ -16,8 +16,7 @@ struct CUstream_st;
 
 namespace byzccl::torch {
 
-/// The aggregate of a stack [n, ...] on a CUDA device, on its current stream; nothing synchronises,
-/// but for a rule that needs the previous output and is given one.
+/// The aggregate of a stack [n, ...] on a CUDA device, on its current stream; nothing synchronises.
 /// @throws InvalidArgument, CudaError
 at::Tensor aggregate_on_cuda(const at::Tensor& stack, const Rule& rule,
                              const CallerArguments& arguments);

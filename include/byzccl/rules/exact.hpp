@@ -46,4 +46,10 @@ BYZCCL_HD inline double exact_sqrt(double a) {
 #endif
 }
 
+/// Neither infinite nor NaN.
+template <class C>
+BYZCCL_HD bool is_finite(C x) {
+  return x - x == 0;
+}
+
 }  // namespace byzccl::rules

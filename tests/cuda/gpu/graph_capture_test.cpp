@@ -3,6 +3,7 @@
 // no graphs.
 
 #include <byzccl/cuda.hpp>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -51,10 +52,13 @@ TEST_CASE("aggregate is captured in a graph, and its replays follow the values")
     const cuda::Stream stream;
     const auto first = test::random_stack(n, d, DType::kFloat32, 1);
     const test::DeviceRows x(first, stream.get());
+    Row previous(d, DType::kFloat32);
+    const test::DeviceRow before(previous, stream.get());
     Row want(d, DType::kFloat32), got(d, DType::kFloat32);
     const test::DeviceRow out(want, stream.get());
     const auto aggregate = [&] {
-      cuda::aggregate(x.x(), d, DType::kFloat32, rule, out.data(), stream.get());
+      cuda::aggregate(x.x(), d, DType::kFloat32, rule, out.data(), stream.get(),
+                      {.previous = before.data()});
     };
     aggregate();  // the kernels are loaded
     const Graph graph(stream.get(), aggregate);
@@ -63,6 +67,8 @@ TEST_CASE("aggregate is captured in a graph, and its replays follow the values")
       for (std::size_t i = 0; i < values.size(); ++i) {
         test::write(x[i].data(), values[i].data(), values[i].bytes(), stream.get());
       }
+      previous.set(d - 1, seed == 2 ? 0.5 : std::nan(""));  // a replay finds out, too
+      test::write(before.data(), previous.data(), previous.bytes(), stream.get());
       aggregate();
       out.download(want);
       cuda::check(cudaMemsetAsync(out.data(), 0xff, want.bytes(), stream.get()), "cudaMemsetAsync");

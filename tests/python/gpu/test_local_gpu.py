@@ -147,10 +147,23 @@ def test_a_graph_captures_it():
                 x.copy_(stack(50_000, seed=seed))
                 graph.replay()
                 assert torch.equal(out, byzccl.aggregate(x, rule)), rule
+
+    by_itself(body)
+
+
+def test_a_graph_captures_a_previous_output():
+    def body():
+        rule = "centered_clipping(tau=1)"
+        x = stack(50_000).cuda()
         previous = torch.zeros(50_000, device="cuda")
-        with pytest.raises(ValueError, match="no CUDA graph captures"):  # noqa: SIM117
-            with torch.cuda.graph(torch.cuda.CUDAGraph()):
-                byzccl.aggregate(x, "centered_clipping(tau=1)", previous=previous)
+        byzccl.aggregate(x, rule, previous=previous)  # loads the kernels
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            out = byzccl.aggregate(x, rule, previous=previous)
+        for value in (0.25, float("nan")):  # whether it is finite is found out in each replay
+            previous.fill_(value)
+            graph.replay()
+            assert torch.equal(out, byzccl.aggregate(x, rule, previous=previous)), value
 
     by_itself(body)
 
