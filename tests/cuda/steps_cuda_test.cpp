@@ -174,7 +174,15 @@ TEST_CASE("columns have the CPU's bits for every n") {
   for (int n = 1; n <= 70; ++n) {
     const std::string f = "(f=" + std::to_string((n - 1) / 3) + ")";
     for (const char* rule : {"median", "trimmed_mean", "meamed", "phocas"}) {
-      compare(rule + f, n, 67, DType::kFloat32, true, 1);
+      for (const DType dtype : test::kEveryDType) compare(rule + f, n, 67, dtype, true, 1);
+    }
+    for (const std::int64_t d : {0, 1, n - 1}) {
+      for (const DType dtype : test::kEveryDType) compare("median" + f, n, d, dtype, true, 3);
+    }
+  }
+  for (const int n : {4, 16, 17, 33, 65, 128}) {
+    for (const std::int64_t d : {255, 256, 257, 1023, 1024, 1025, 2055}) {
+      for (const DType dtype : test::kEveryDType) compare("meamed(f=1)", n, d, dtype, true);
     }
   }
   for (const int n : {96, 129, 256}) {
