@@ -33,6 +33,7 @@ void launch(const char* name, void (*kernel)(Parameters...), LaunchShape shape, 
   const cudaError_t error =
       cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
   if (error != cudaSuccess) {
+    cudaGetLastError();  // told here; a later call must not find it again
     throw CudaError(concat("cannot launch ", name, ": ", cudaGetErrorString(error)));
   }
 }

@@ -98,7 +98,11 @@ void Event::hold(cudaStream_t stream) const {
 
 bool Event::reached() const {
   const cudaError_t error = cudaEventQuery(event_);
-  if (error == cudaErrorNotReady) return false;
+  if (error == cudaErrorNotReady) {
+    cudaGetLastError();  // no error, but who asks for the last one next, as torch does, would find
+                         // it
+    return false;
+  }
   check(error, "cudaEventQuery");
   return true;
 }

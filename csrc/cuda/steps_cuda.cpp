@@ -52,15 +52,18 @@ class CudaSteps final : public Steps {
   }
 
   void clear(void* memory, std::size_t bytes) override {
-    check(cudaMemsetAsync(memory, 0, bytes, stream_), "cudaMemsetAsync");
+    if (bytes > 0) check(cudaMemsetAsync(memory, 0, bytes, stream_), "cudaMemsetAsync");
   }
 
   void copy(void* to, const void* from, std::size_t bytes) override {
+    if (bytes == 0) return;
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "cudaMemcpyAsync");
   }
 
   void read(void* to, const void* from, std::size_t bytes) override {
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+    if (bytes > 0) {
+      check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+    }
     check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
   }
 

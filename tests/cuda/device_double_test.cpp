@@ -164,6 +164,7 @@ TEST_CASE("streams work in order, and events order streams") {
   cudaEventRecord(event, first);
   CHECK(cudaEventQuery(event) == cudaErrorNotReady);
   CHECK(cudaStreamQuery(first) == cudaErrorNotReady);
+  CHECK(cudaGetLastError() == cudaErrorNotReady);
   cudaStreamWaitEvent(second, event);
   cudaMemcpyAsync(&out, memory, 8, cudaMemcpyDeviceToHost, second);
   CHECK(cudaStreamSynchronize(second) == cudaSuccess);
@@ -190,12 +191,28 @@ TEST_CASE("a failure stays with its stream, and who waits on it goes on") {
   cudaEventRecord(event, stream);
   CHECK(cudaEventSynchronize(event) == cudaSuccess);
   CHECK(cudaStreamSynchronize(stream) == cudaErrorLaunchFailure);
+  CHECK(cudaGetLastError() == cudaErrorLaunchFailure);
   CHECK_THROWS_AS(launch("again", leave_early, {.threads = 32}, stream, &out), CudaError);
-  CHECK_THROWS_AS(launch("none", leave_early, {.threads = 0}, nullptr, &out), CudaError);
+  CHECK(cudaGetLastError() == cudaSuccess);
   cudaEventDestroy(event);
   cudaStreamDestroy(stream);
-  cudaGetLastError();
   device() = {};
+}
+
+TEST_CASE("what no GPU of today can do is refused") {
+  int out = 0;
+  const auto refused = [&](const LaunchShape& shape) {
+    CHECK_THROWS_AS(launch("refused", leave_early, shape, nullptr, &out), CudaError);
+    CHECK(cudaGetLastError() == cudaSuccess);
+  };
+  refused({.threads = 0});
+  refused({.threads = 1025});
+  refused({.blocks = 0, .threads = 32});
+  refused({.blocks = kMostBlocks + 1, .threads = 32});
+  refused({.threads = 32, .shared = (48 << 10) + 1});
+  CHECK(cudaMemsetAsync(&out, 0, 0, nullptr) == cudaErrorInvalidValue);
+  CHECK(cudaMemcpyAsync(&out, &out, 0, cudaMemcpyDefault, nullptr) == cudaErrorInvalidValue);
+  cudaGetLastError();
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Where the library takes device memory from, and what it says of its build.
 
+#include <atomic>
 #include <byzccl/cuda.hpp>
 #include <map>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "csrc/cuda/owners.hpp"
@@ -96,6 +98,22 @@ TEST_CASE("What the memory throws reaches the caller, and nothing is lost") {
     CHECK(ledger->out() == 0);
   }
   CHECK(ledger->strange == 0);
+}
+
+TEST_CASE("An event that is not reached yet leaves no error behind") {
+  const cuda::Stream stream;
+  std::atomic<bool> go = false;
+  const auto hold = [](void* until) {
+    while (!static_cast<std::atomic<bool>*>(until)->load()) std::this_thread::yield();
+  };
+  cuda::check(cudaLaunchHostFunc(stream.get(), hold, &go), "cudaLaunchHostFunc");
+  cuda::Event event;
+  event.record(stream.get());
+  CHECK(!event.reached());
+  CHECK(cudaGetLastError() == cudaSuccess);
+  go = true;
+  event.synchronize();
+  CHECK(event.reached());
 }
 
 TEST_CASE("The build says what it was compiled with") {

@@ -71,7 +71,7 @@ void wait_until(CUevent_st::State& state, std::size_t recorded) {
 namespace cuda_on_cpu {
 
 cudaError_t answer(cudaError_t error) {
-  if (error != cudaSuccess && error != cudaErrorNotReady) last_error = error;
+  if (error != cudaSuccess) last_error = error;
   return error;
 }
 
@@ -80,7 +80,13 @@ cudaError_t enqueue(cudaStream_t stream, std::function<void()> work) {
 }
 
 cudaError_t enqueue_grid(const GridShape& shape, std::function<void()> lane, cudaStream_t stream) {
-  if (shape.blocks.x == 0 || shape.threads.x == 0) return answer(cudaErrorInvalidConfiguration);
+  constexpr unsigned kMostBlocks = 0x7fffffff;
+  constexpr unsigned kMostThreads = 1024;
+  constexpr std::size_t kMostShared = 48 << 10;  // without asking for more
+  if (shape.blocks.x == 0 || shape.blocks.x > kMostBlocks || shape.threads.x == 0 ||
+      shape.threads.x > kMostThreads || shape.shared_bytes > kMostShared) {
+    return answer(cudaErrorInvalidConfiguration);
+  }
   return enqueue(stream, [shape, body = std::move(lane)] { run_grid(shape, body); });
 }
 
@@ -164,12 +170,12 @@ cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
-  if (bytes == 0) return cudaSuccess;
+  if (bytes == 0) return answer(cudaErrorInvalidValue);
   return enqueue(stream, [=] { std::memmove(to, from, bytes); });
 }
 
 cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t stream) {
-  if (bytes == 0) return cudaSuccess;
+  if (bytes == 0) return answer(cudaErrorInvalidValue);
   return enqueue(stream, [=] { std::memset(memory, value, bytes); });
 }
 
@@ -252,7 +258,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   CUevent_st::State& state = *event->state;
   const std::lock_guard lock(state.mutex);
-  return state.done >= state.recorded ? cudaSuccess : cudaErrorNotReady;
+  return answer(state.done >= state.recorded ? cudaSuccess : cudaErrorNotReady);
 }
 
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {

@@ -21,13 +21,17 @@ inline void wait_for(cudaStream_t stream) {
 
 /// Copies to the device; done when it returns.
 inline void write(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
+  if (bytes == 0) return;
   cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
   wait_for(stream);
 }
 
 /// Copies from the device; done when it returns, and so is all work before it.
 inline void read(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
-  cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
+  if (bytes > 0) {
+    cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream),
+                "cudaMemcpyAsync");
+  }
   wait_for(stream);
 }
 
