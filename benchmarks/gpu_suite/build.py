@@ -37,6 +37,12 @@ DOUBLES = (
     "digest_test",
     "golden_bits_test",
     "column_words_test",
+    "memory_test",
+    "nccl_double_test",
+    "nccl_transport_test",
+    "nccl_faults_test",
+    "nccl_collective_test",
+    "nccl_collective_faults_test",
 )
 HEADERS = ("catch2", "CLI", "hwy", "nlohmann")
 PEERS = ("byzfl==0.0.11", "byzpy==0.1.4")

@@ -118,20 +118,20 @@ def python_tests(record: Record, log: Path) -> None:
 
 
 def benchmarks(record: Record, log: Path, bundle: Path | None, out: Path, quick: bool) -> None:
-    """float32 and bfloat16 over all n: the kernels first, then what is made of them; last the other
-    types at one n."""
+    """float32 and bfloat16 over all n: the kernels and the selection, which have goals, before what
+    is made of them; last the other types at one n."""
     program = str(build.place_of(build.BENCHMARK, bundle))
     commit = ["--commit", record.facts["commit"]]
     small = ["--n", "4,16", "--d", "1000000", "--seconds", "0.02"]
-    others = ["--n", "16", "--d", "25600000", "--dtypes", "float16,float64"]
-    passes = "distances,weighted_sum,columns"
+    passes = ["--steps", "distances,weighted_sum,columns"]
+    select = ["--steps", "select", "--d", "1000000", "--dtypes", "float32"]  # it never sees d
+    rules = ["--steps", "aggregate,peer"]
+    others = [*passes, "--n", "16", "--d", "25600000", "--dtypes", "float16,float64"]
     runs = {
-        "kernels": (["--steps", passes, *(small if quick else ["--budget", "90"])], 130),
-        "rules": (
-            ["--steps", "select,aggregate,peer", *(small if quick else ["--budget", "130"])],
-            180,
-        ),
-        "kernels_other_types": (["--steps", passes, *others], 60),
+        "kernels": ([*passes, *(small if quick else ["--budget", "90"])], 130),
+        "select": ([*select, *(small[:2] if quick else [])], 60),
+        "rules": ([*rules, *(small if quick else ["--budget", "110"])], 160),
+        "kernels_other_types": (others, 60),
     }
     for name, (options, most) in runs.items():
         to = ["--json", str(out / f"gpu_{name}.json")]

@@ -149,7 +149,8 @@ cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* prope
 }
 
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  const bool known = attribute == cudaMemPoolAttrReleaseThreshold;
+  const bool known = attribute == cudaMemPoolAttrReleaseThreshold ||
+                     attribute == cudaMemPoolReuseAllowInternalDependencies;
   return pool != nullptr && known && value != nullptr ? cudaSuccess : answer(cudaErrorInvalidValue);
 }
 
