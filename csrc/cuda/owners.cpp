@@ -26,8 +26,8 @@ cudaMemPool_t make_pool(int device) {
   std::uint64_t kept = kKeptBytes;
   check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept),
         "cudaMemPoolSetAttribute");
-  // Rather than take more memory, a pool makes the stream of an allocation wait for the one that has
-  // given memory back: messages would wait for the steps that they are to overlap.
+  // Rather than take more memory, a pool makes the stream of an allocation wait for the one that
+  // has given memory back: messages would wait for the steps that they are to overlap.
   int waits = 0;
   check(cudaMemPoolSetAttribute(pool, cudaMemPoolReuseAllowInternalDependencies, &waits),
         "cudaMemPoolSetAttribute");
