@@ -72,7 +72,7 @@ Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, cons
     cpu::formed_distances(plan, plan.needs_norms ? decision.scales : nullptr, rows,
                           shards.grid.tile, shards.ends, pairs.data());
     distances.resize(static_cast<std::size_t>(plan.lines) * n);
-    steps->spread(pairs.data(), plan.lines, plan.n, distances.data());
+    steps->spread(pairs.data(), 1, plan.lines, plan.n, distances.data());
     // The norm of a scaled row is known by definition.
     if (plan.has_norm_line() && plan.needs_norms) {
       std::copy(norms.begin(), norms.end(), distances.end() - plan.n);

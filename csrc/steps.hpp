@@ -80,10 +80,10 @@ class Steps {
   /// finite becomes +inf.
   virtual void scale(const Plan& plan, double* norms, const rules::Decision& decision) = 0;
 
-  /// D [lines, n] from the pairs of `lines` >= n rows: symmetric in its first n lines, with zeros
-  /// on their diagonal; what is not finite, or below 0 as no
-  /// sum of squares is, becomes +inf.
-  virtual void spread(const double* pairs, int lines, int n, double* distances) = 0;
+  /// D [lines, n] from pairs [shards, pairs] of `lines` >= n rows, shards added in ascending order:
+  /// symmetric in its first n lines, with zeros on their diagonal; what is not finite, or below 0
+  /// as no sum of squares is, becomes +inf.
+  virtual void spread(const double* pairs, int shards, int lines, int n, double* distances) = 0;
 
   /// Decides. `distances` is not read unless the plan needs it. Not called when plan.rows is 0.
   virtual void select(const Plan& plan, const double* distances,

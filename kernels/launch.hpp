@@ -53,8 +53,8 @@ void norms(const Vectors& rows, std::int64_t tile, int shards, double* sums, voi
            cudaStream_t stream);
 
 /// sums [grid.n shards, count] from partials [tiles, per_tile, count]: a shard's tiles are added in
-/// ascending order, each the sum of its parts in ascending order. Overwrites partials.
-void add_tiles(double* partials, const rules::Grid& grid, int per_tile, std::int64_t count,
+/// ascending order, each the sum of its parts in ascending order.
+void add_tiles(const double* partials, const rules::Grid& grid, int per_tile, std::int64_t count,
                double* sums, cudaStream_t stream);
 
 /// total [count] += the sum of shards [shard_count, count], added in ascending order first.
@@ -64,8 +64,10 @@ void add_shards(const double* shards, int shard_count, std::int64_t count, doubl
 /// decision.scales from the squared norms [n], which become those of the scaled rows.
 void scale(const Plan& plan, double* norms, const rules::Decision& decision, cudaStream_t stream);
 
-/// D [lines, n] from pairs of `lines` >= n rows; what is no finite sum of squares becomes +inf.
-void spread(const double* pairs, int lines, int n, double* distances, cudaStream_t stream);
+/// D [lines, n] from pairs [shards, pairs] of `lines` >= n rows, shards added in ascending order;
+/// what is no finite sum of squares becomes +inf.
+void spread(const double* pairs, int shards, int lines, int n, double* distances,
+            cudaStream_t stream);
 
 // -------------------------------------------------------------------------------------------------
 // selection

@@ -6,6 +6,7 @@
 // alone is 512 KiB.
 
 #include <byzccl/rules/select.hpp>
+#include <utility>
 
 #include "kernels/block_team.cuh"
 #include "kernels/launch.hpp"
@@ -21,9 +22,31 @@ namespace {
 /// all other loops have n items.
 constexpr unsigned kSelectThreads = 512;
 
-__global__ void __launch_bounds__(kSelectThreads)
+constexpr int kKinds = static_cast<int>(RuleKind::kPhocas) + 1;
+
+/// A kernel for each rule: a block runs an instruction about once, so it waits for code as well as
+/// for data, and a kernel of all rules is long and spills.
+template <int kKind>
+__global__ void __launch_bounds__(kSelectThreads, 1)
     select_kernel(Plan plan, const double* distances, rules::Decision decision, void* scratch) {
+  Plan alone = rules::without_steps(plan);  // which it is; now the compiler knows
+  alone.kind = static_cast<RuleKind>(kKind);
+  rules::select(Block{}, alone, distances, decision, scratch);
+}
+
+/// One for all rules behind steps, which alone take ptxas ten seconds each.
+__global__ void __launch_bounds__(kSelectThreads, 1)
+    select_behind_steps_kernel(Plan plan, const double* distances, rules::Decision decision,
+                               void* scratch) {
   rules::select(Block{}, plan, distances, decision, scratch);
+}
+
+using SelectKernel = void (*)(Plan, const double*, rules::Decision, void*);
+
+template <int... kKind>
+SelectKernel kernel_of(RuleKind kind, std::integer_sequence<int, kKind...>) {
+  constexpr SelectKernel kKernels[] = {select_kernel<kKind>...};
+  return kKernels[static_cast<int>(kind)];
 }
 
 }  // namespace
@@ -33,7 +56,10 @@ __global__ void __launch_bounds__(kSelectThreads)
 
 void select(const Plan& plan, const double* distances, const rules::Decision& decision,
             void* scratch, cudaStream_t stream) {
-  launch("select", select_kernel, {.blocks = 1, .threads = kSelectThreads}, stream, plan, distances,
+  const SelectKernel kernel = plan.has_steps()
+                                  ? select_behind_steps_kernel
+                                  : kernel_of(plan.kind, std::make_integer_sequence<int, kKinds>());
+  launch("select", kernel, {.blocks = 1, .threads = kSelectThreads}, stream, plan, distances,
          decision, scratch);
 }
 

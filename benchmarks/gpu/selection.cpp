@@ -31,7 +31,7 @@ Selection::Selection(const Plan& plan, const Rows& rows, cudaStream_t stream)
   const auto sums = steps->allocate((pairs + 1) * sizeof(double));
   distances_ = steps->allocate(static_cast<std::size_t>(plan.lines) * n * sizeof(double));
   steps->pairwise_distances(plan, decision_, rows, tile, static_cast<double*>(sums.get()));
-  steps->spread(static_cast<const double*>(sums.get()), plan.lines, plan.n,
+  steps->spread(static_cast<const double*>(sums.get()), 1, plan.lines, plan.n,
                 static_cast<double*>(distances_.get()));
 }
 

@@ -181,7 +181,7 @@ void Exchange::decide() {
     const std::size_t n = static_cast<std::size_t>(plan_.n);
     distances_ = tools_.steps.allocate(static_cast<std::size_t>(plan_.lines) * n * sizeof(double));
     distances = static_cast<double*>(distances_.get());
-    tools_.steps.spread(total(), plan_.lines, plan_.n, distances);
+    tools_.steps.spread(total(), 1, plan_.lines, plan_.n, distances);
     if (norms_ && plan_.has_norm_line()) {
       // The norm of a scaled row is known by definition.
       tools_.steps.copy(distances + n * n, norms_.get(), n * sizeof(double));

@@ -21,6 +21,13 @@
 namespace byzccl {
 namespace {
 
+/// Of a sum that each of the shards has, `apart` from each other.
+double add_in_order(const double* shards, int count, std::size_t apart) {
+  double sum = 0;
+  for (std::size_t k = 0; k < static_cast<std::size_t>(count); ++k) sum += shards[k * apart];
+  return sum;
+}
+
 class CpuSteps final : public Steps {
  public:
   CpuSteps() { threads(); }  // a BYZCCL_NUM_THREADS that is no number is told before work begins
@@ -55,13 +62,7 @@ class CpuSteps final : public Steps {
 
   void add_shards(const double* shards, int count, std::size_t sums, double* total) override {
     const cpu::FloatMode mode;
-    for (std::size_t i = 0; i < sums; ++i) {
-      double sum = 0;
-      for (std::size_t k = 0; k < static_cast<std::size_t>(count); ++k) {
-        sum += shards[k * sums + i];
-      }
-      total[i] += sum;
-    }
+    for (std::size_t i = 0; i < sums; ++i) total[i] += add_in_order(shards + i, count, sums);
   }
 
   void scale(const Plan& plan, double* norms, const rules::Decision& decision) override {
@@ -70,12 +71,14 @@ class CpuSteps final : public Steps {
     rules::scale_rows(rules::Solo{}, plan, norms, decision);
   }
 
-  void spread(const double* pairs, int lines, int n, double* distances) override {
+  void spread(const double* pairs, int shards, int lines, int n, double* distances) override {
+    const cpu::FloatMode mode;
+    const std::size_t count = static_cast<std::size_t>(rules::pair_count(lines));
     for (int i = 0; i < n; ++i) {
       distances[i * n + i] = 0;
       for (int j = i + 1; j < lines; ++j) {
-        const double distance =
-            rules::finite_sum_or_infinity(pairs[rules::pair_index(i, j, lines)]);
+        const double distance = rules::finite_sum_or_infinity(
+            add_in_order(pairs + rules::pair_index(i, j, lines), shards, count));
         if (j < n) distances[i * n + j] = distance;
         distances[j * n + i] = distance;
       }

@@ -57,20 +57,24 @@ class Local {
     std::shared_ptr<void> norms;
     if (plan_.needs_norms) {
       const auto scratch = kernels::norm_scratch_bytes(plan_.n, rows_.columns, grid_.tile);
-      norms = total(n, scratch, [&](const Rows& rows, int shards, double* sums) {
-        shard_norms(plan_, rows, grid_.tile, shards, sums, stream_);
+      const auto sums = shard_sums(n, scratch, [&](const Rows& rows, int shards, double* to) {
+        shard_norms(plan_, rows, grid_.tile, shards, to, stream_);
       });
+      norms = steps_->allocate(n * sizeof(double));
+      steps_->clear(norms.get(), n * sizeof(double));
+      steps_->add_shards(static_cast<const double*>(sums.get()), plan_.ranks, n,
+                         static_cast<double*>(norms.get()));
       steps_->scale(plan_, static_cast<double*>(norms.get()), decision());
     }
     if (plan_.needs_distances) {
       const std::size_t pairs = static_cast<std::size_t>(rules::pair_count(plan_.lines));
       const auto scratch = kernels::distance_scratch_bytes(plan_.lines, rows_.columns, grid_.tile);
-      const auto sums = total(pairs, scratch, [&](const Rows& rows, int shards, double* to) {
+      const auto sums = shard_sums(pairs, scratch, [&](const Rows& rows, int shards, double* to) {
         shard_distances(plan_, decision(), rows, grid_.tile, shards, to, stream_);
       });
       distances_ = steps_->allocate(static_cast<std::size_t>(plan_.lines) * n * sizeof(double));
       double* const D = static_cast<double*>(distances_.get());
-      steps_->spread(static_cast<const double*>(sums.get()), plan_.lines, plan_.n, D);
+      steps_->spread(static_cast<const double*>(sums.get()), plan_.ranks, plan_.lines, plan_.n, D);
       // The norm of a scaled row is known by definition.
       if (plan_.has_norm_line() && norms) {
         steps_->copy(D + n * n, norms.get(), n * sizeof(double));
@@ -95,12 +99,10 @@ class Local {
   }
 
  private:
-  /// [count], all shards added up: pass(rows, shards, sums) gives sums [shards, count], and takes
-  /// `scratch` bytes if it takes all shards at once.
+  /// Sums [ranks, count], a shard each: pass(rows, shards, sums) gives those of `shards` shards,
+  /// and takes `scratch` bytes if it takes all shards at once.
   template <class Pass>
-  std::shared_ptr<void> total(std::size_t count, std::size_t scratch, const Pass& pass) {
-    const auto sum = steps_->allocate(count * sizeof(double));
-    steps_->clear(sum.get(), count * sizeof(double));
+  std::shared_ptr<void> shard_sums(std::size_t count, std::size_t scratch, const Pass& pass) {
     const int shards = plan_.ranks;
     const auto each = steps_->allocate(count * static_cast<std::size_t>(shards) * sizeof(double));
     double* const sums = static_cast<double*>(each.get());
@@ -119,8 +121,7 @@ class Local {
              sums + static_cast<std::size_t>(k) * count);
       }
     }
-    steps_->add_shards(sums, shards, count, static_cast<double*>(sum.get()));
-    return sum;
+    return each;
   }
 
   const Plan plan_;

@@ -94,8 +94,8 @@ class CudaSteps final : public Steps {
     kernels::scale(plan, norms, decision, stream_);
   }
 
-  void spread(const double* pairs, int lines, int n, double* distances) override {
-    kernels::spread(pairs, lines, n, distances, stream_);
+  void spread(const double* pairs, int shards, int lines, int n, double* distances) override {
+    kernels::spread(pairs, shards, lines, n, distances, stream_);
   }
 
   void select(const Plan& plan, const double* distances, const rules::Decision& decision) override {

@@ -158,7 +158,7 @@ TEST_CASE("mda ends over sums that no distances have") {
   // Negative and NaN sums, as a lying rank's shard may hold: infinitely far, never nearest.
   const auto selected = [](const std::vector<double>& sums) {
     Distances D(25);
-    make_cpu_steps()->spread(sums.data(), 5, 5, D.data());
+    make_cpu_steps()->spread(sums.data(), 1, 5, 5, D.data());
     std::vector<int> rows;
     run(1, [&](int) { rows = Decided("mda(f=2)", D).selected(); }, std::chrono::seconds(20));
     return rows;

@@ -155,12 +155,12 @@ TEST_CASE("spread makes D symmetric and what is no finite sum of squares infinit
     CAPTURE(bad);
     const std::vector<double> pairs = {1, bad, infinity};
     std::vector<double> D(9, -1.0);
-    make_cpu_steps()->spread(pairs.data(), 3, 3, D.data());
+    make_cpu_steps()->spread(pairs.data(), 1, 3, 3, D.data());
     CHECK(D == std::vector<double>{0, 1, infinity, 1, 0, infinity, infinity, infinity, 0});
   }
   const std::vector<double> pairs = {1, -1.0, infinity};
   std::vector<double> lines(6, -1.0);
-  make_cpu_steps()->spread(pairs.data(), 3, 2, lines.data());
+  make_cpu_steps()->spread(pairs.data(), 1, 3, 2, lines.data());
   CHECK(lines == std::vector<double>{0, 1, 1, 0, infinity, infinity});
 }
 

@@ -57,7 +57,7 @@ class Run {
       steps_->pairwise_distances(plan_, decision, {x_.x(), d_, dtype_},
                                  plan_.ranks <= 9 ? 9 * 1024 : 1024,  // of two strips, or of one
                                  static_cast<double*>(pairs.get()));
-      steps_->spread(static_cast<const double*>(pairs.get()), plan_.lines, plan_.n,
+      steps_->spread(static_cast<const double*>(pairs.get()), 1, plan_.lines, plan_.n,
                      static_cast<double*>(D.get()));
       found.push_back(hash(read(D.get(), bytes)));
     }

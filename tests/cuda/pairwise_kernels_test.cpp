@@ -137,6 +137,20 @@ TEST_CASE("the bits do not depend on alignment, shards, or a null row") {
   }
 }
 
+TEST_CASE("a shard may have more tiles than a block adds at a time") {
+  const int n = 3;
+  const int tiles = 70;
+  const std::int64_t d = tiles * 1024 - 5;
+  const PairSums device(test::random_stack(n, d, DType::kFloat32, 6), d, DType::kFloat32);
+  const std::vector<double> each = device.of(device.x(), d, 1024, tiles);
+  const std::vector<double> together = device.of(device.x(), d, 1024, 1);
+  for (std::size_t pair = 0; pair < 3; ++pair) {
+    double sum = 0;
+    for (std::size_t tile = 0; tile < tiles; ++tile) sum += each[tile * 3 + pair];
+    CHECK(together[pair] == sum);
+  }
+}
+
 TEST_CASE("norms are the distances to the zero vector") {
   for (const DType dtype : test::kEveryDType) {
     for (const std::int64_t d : {0, 5, 3000}) {

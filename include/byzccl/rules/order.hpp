@@ -11,11 +11,12 @@
 
 namespace byzccl::rules {
 
-/// How many values come before values[i]; those of `left_out` rows do not count.
+/// How many values come before values[i]; those of `left_out` rows do not count. Both are loaded,
+/// whichever counts, so that no load waits for another.
 BYZCCL_HD inline int place(const double* values, const std::uint8_t* left_out, int n, int i) {
   int before = 0;
-  for (int j = 0; j < i; ++j) before += !left_out[j] && values[j] <= values[i];
-  for (int j = i + 1; j < n; ++j) before += !left_out[j] && values[j] < values[i];
+  for (int j = 0; j < i; ++j) before += !left_out[j] & (values[j] <= values[i]);
+  for (int j = i + 1; j < n; ++j) before += !left_out[j] & (values[j] < values[i]);
   return before;
 }
 
@@ -54,12 +55,24 @@ BYZCCL_HD void sort_neighbors(Team team, int n, const double* D, std::uint8_t* n
 /// of them if there are fewer, in ascending order.
 BYZCCL_HD inline double sum_nearest(const double* line, const std::uint8_t* nearest_first,
                                     const std::uint8_t* left_out, int n, int count) {
+  // What is loaded does not depend on what counts: a device has the loads of a batch under way
+  // together, where one after the other each would wait for the last.
+  constexpr int kBatch = 8;
   double sum = 0;
-  for (int k = 0; k < n - 1 && count > 0; ++k) {
-    const int j = nearest_first[k];
-    if (left_out[j]) continue;
-    sum = exact_add(sum, line[j]);
-    --count;
+  for (int first = 0; first < n - 1 && count > 0; first += kBatch) {
+    double value[kBatch];
+    bool counts[kBatch];
+    for (int k = 0; k < kBatch; ++k) {
+      const bool there = first + k < n - 1;
+      const int j = nearest_first[there ? first + k : first];
+      value[k] = line[j];
+      counts[k] = there & !left_out[j];
+    }
+    for (int k = 0; k < kBatch; ++k) {
+      if (!counts[k] || count == 0) continue;
+      sum = exact_add(sum, value[k]);
+      --count;
+    }
   }
   return sum;
 }

@@ -105,7 +105,7 @@ inline std::vector<double> distances(Side& side, const Plan& plan) {
   const auto D = steps.allocate(entries * sizeof(double));
   steps.pairwise_distances(plan, side.decision, side.rows, tile,
                            static_cast<double*>(pair_memory.get()));
-  steps.spread(static_cast<const double*>(pair_memory.get()), plan.lines, plan.n,
+  steps.spread(static_cast<const double*>(pair_memory.get()), 1, plan.lines, plan.n,
                static_cast<double*>(D.get()));
   std::vector<double> host(entries);
   steps.read(host.data(), D.get(), entries * sizeof(double));
