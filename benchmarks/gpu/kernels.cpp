@@ -61,7 +61,8 @@ void print(const Json& figure) {
   std::printf("\n");
 }
 
-void run(const Options& options) {
+/// False if a group of figures failed; the others are measured all the same.
+bool run(const Options& options) {
   Record record(options.json);
   Json machine = device_facts();
   if (!options.commit.empty()) machine["commit"] = options.commit;
@@ -81,7 +82,7 @@ void run(const Options& options) {
                        {"min_max", rates.rates.min_max}});
   record.save();
   Json left_out = Json::array();
-  const auto leave_out = [&](const Group& group, const char* why) {
+  const auto leave_out = [&](const Group& group, const std::string& why) {
     Json entry = begin_figure("all", "", group);
     entry["why"] = why;
     left_out.push_back(std::move(entry));
@@ -89,6 +90,7 @@ void run(const Options& options) {
     record.save();
   };
   const double begin = now();
+  bool all_good = true;
   for (const std::string& name : options.dtypes) {
     const DType dtype = dtype_of(name);
     for (const std::int64_t d : options.d) {
@@ -102,18 +104,26 @@ void run(const Options& options) {
           leave_out(group, "time");
           continue;
         }
-        const DeviceVectors vectors(n, d, dtype, stream.get());
-        const DeviceSetup setup{
-            vectors, timer, rates, {options.steps.begin(), options.steps.end()}};
-        measure_on_device(group, setup, [&](Json figure) {
-          print(figure);
-          record.add(std::move(figure));
-        });
+        try {
+          const DeviceVectors vectors(n, d, dtype, stream.get());
+          const DeviceSetup setup{
+              vectors, timer, rates, {options.steps.begin(), options.steps.end()}};
+          measure_on_device(group, setup, [&](Json figure) {
+            print(figure);
+            record.add(std::move(figure));
+          });
+        } catch (const Error& error) {
+          std::fprintf(stderr, "n = %d, d = %lld, %s: %s\n", n, static_cast<long long>(d),
+                       name.c_str(), error.what());
+          leave_out(group, error.what());
+          all_good = false;
+        }
         std::fflush(stdout);
         record.save();
       }
     }
   }
+  return all_good;
 }
 
 }  // namespace
@@ -145,7 +155,7 @@ int main(int argc, char** argv) {
       std::printf("no GPU: nothing run\n");
       return kNothingRun;
     }
-    run(options);
+    return run(options) ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
