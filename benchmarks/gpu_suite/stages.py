@@ -52,7 +52,7 @@ def execute(
                 env=build.environment(bundle),
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                process_group=0,
+                preexec_fn=os.setpgrp,  # process_group=0 of Python 3.11
             )
         except OSError as error:
             file.write(f"{error}\n".encode())
