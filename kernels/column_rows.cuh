@@ -33,11 +33,13 @@ struct RowsFound {
   unsigned long long odd;  ///< rows that are absent, of another type than the first, or unaligned
 };
 
-template <class T, class W, int V>
+/// The rows of a network of N places; N = 0: of any number.
+template <class T, class W, int V, int N>
 struct ColumnRows {
   using C = Compute<T>;
   static constexpr int kColumns = V * W::kColumns;  ///< of a thread
 
+  /// The vectors; where they are the rows, and fewer than N, a row again for each place left.
   const RowTable<kMaxRows>& vectors;
   const ColumnJob& job;
   RowsFound& found;
@@ -54,7 +56,7 @@ struct ColumnRows {
       const bool formed = !mix.copies;
       const void* x =
           formed ? static_cast<const void*>(static_cast<const C*>(job.formed) + i * job.stride)
-                 : vector(mix.vector[0]);
+                 : static_cast<const T*>(vectors.x[mix.vector[0]]) + job.first_column;
       if (mix.count == 0) x = nullptr;
       found.row[i] = x;
       found.is_formed[i] = formed;
@@ -68,76 +70,86 @@ struct ColumnRows {
     __syncthreads();
   }
 
-  /// The words of N rows from `column` on, fit to be sorted; those of rows that there are not are
-  /// infinite. What is alike for all rows is decided before: else each load waits for the last.
-  template <int N>
-  __device__ void load(std::int64_t column, std::int64_t count, W (&words)[V][N]) const {
-    const bool whole = count >= kColumns;
-    if (whole && job.is_aligned) {
-      return load_aligned<T>([&](int i) { return vector(i); }, column, words);
-    }
-    if constexpr (W::kColumns == 1) {  // others are the vectors
-      if (whole && job.mixes != nullptr && found.odd == 0) {
-        if (!std::is_same_v<T, C> && !found.is_formed[0]) {
-          return load_aligned<T>([&](int i) { return found.row[i]; }, column, words);
+  /// The words from `column` on, as they come; those of absent rows are infinite, and those beyond
+  /// the rows anything. What is alike for all rows is decided before: else each load waits for the
+  /// last. `places` are N places of the thread's own, `stride` apart.
+  __device__ void load(std::int64_t column, std::int64_t count, W* places, int stride,
+                       W (&words)[V][N]) const {
+    if (count >= kColumns) {
+      const auto vector = [&](int i) { return vectors.x[i]; };
+      const std::int64_t first = job.first_column + column;
+      if (job.is_aligned) return load_together<T, true>(vector, first, words);
+      if (job.mixes == nullptr) return load_together<T, false>(vector, first, words);
+      if constexpr (W::kColumns == 1) {  // others are the vectors
+        const auto row = [&](int i) { return found.row[i < job.window.rows ? i : 0]; };
+        if (found.odd == 0 && (std::is_same_v<T, C> || found.is_formed[0])) {
+          return load_together<C, true>(row, column, words);
         }
-        return load_aligned<C>([&](int i) { return found.row[i]; }, column, words);
+        if (found.odd == 0) return load_together<T, true>(row, column, words);
       }
     }
 #pragma unroll
-    for (int i = 0; i < N; ++i) {
-      W loaded[V];
+    for (int v = 0; v < V; ++v) {
+#pragma unroll 1  // rare, so short
+      for (int i = 0; i < N; ++i) {
+        places[i * stride] =
+            i < job.window.rows ? word(i, column + v * W::kColumns, count - v * W::kColumns) : W{};
+      }
 #pragma unroll
-      for (int v = 0; v < V; ++v) loaded[v] = W::infinity();
-      if (i < job.window.rows) load_row(i, column, count, loaded);
-#pragma unroll
-      for (int v = 0; v < V; ++v) words[v][i] = loaded[v];
+      for (int i = 0; i < N; ++i) words[v][i] = places[i * stride];
     }
   }
 
-  /// V words of row i, of any kind.
-  __device__ void load_row(int i, std::int64_t column, std::int64_t count, W (&to)[V]) const {
+  /// A word of row i, of any kind; zeros from `count` columns on.
+  __device__ W word(int i, std::int64_t column, std::int64_t count) const {
+    W words[1] = {W::infinity()};
     if (job.mixes == nullptr) {
-      make_words(kernels::load<T, kColumns>(vector(i) + column, count), true, to);
-    } else if (found.row[i] == nullptr) {
-#pragma unroll
-      for (int v = 0; v < V; ++v) to[v] = W::infinity();
-    } else if (!found.is_formed[i]) {
-      const T* const x = static_cast<const T*>(found.row[i]);
-      make_words(kernels::load<T, kColumns>(x + column, count), true, to);
+      const T* const x = static_cast<const T*>(vectors.x[i]) + job.first_column;
+      make_words(kernels::load<T, W::kColumns>(x + column, count), words);
     } else if constexpr (W::kColumns == 1) {
-      const C* const x = static_cast<const C*>(found.row[i]);
-      make_words(kernels::load<C, kColumns>(x + column, count), true, to);
+      if (found.row[i] == nullptr) return words[0];
+      if (found.is_formed[i]) {
+        make_words(kernels::load<C, 1>(static_cast<const C*>(found.row[i]) + column, count), words);
+      } else {
+        make_words(kernels::load<T, 1>(static_cast<const T*>(found.row[i]) + column, count), words);
+      }
     }
+    return words[0];
   }
 
  private:
-  __device__ const T* vector(int i) const {
-    return static_cast<const T*>(vectors.x[i]) + job.first_column;
-  }
-
-  /// Of elements X. All loads are under way before the first is used, so there is one for each
-  /// place: where rows are fewer, again of the first row.
-  template <class X, int N, class Row>
-  __device__ void load_aligned(const Row& row, std::int64_t column, W (&words)[V][N]) const {
-    const int rows = job.window.rows;
-    Pack<X, kColumns> elements[N];
+  /// Of elements X: all columns at one access, or one word after the other, element by element. All
+  /// loads are under way before the first is used, so there is one for each place: where rows are
+  /// fewer, `row` gives one of them again.
+  template <class X, bool whole, class Row>
+  __device__ void load_together(const Row& row, std::int64_t column, W (&words)[V][N]) const {
+    constexpr int kTogether = whole ? V : 1;  // words
+    constexpr int kElements = kTogether * W::kColumns;
 #pragma unroll
-    for (int i = 0; i < N; ++i) {
-      const X* const x = static_cast<const X*>(row(i < rows ? i : 0));
-      elements[i] = load_whole<Pack<X, kColumns>>(x + column);
-    }
+    for (int first = 0; first < V; first += kTogether) {
+      Pack<X, kElements> elements[N];
+#pragma unroll
+      for (int i = 0; i < N; ++i) {
+        const X* const x = static_cast<const X*>(row(i)) + column + first * W::kColumns;
+        if constexpr (whole) {
+          elements[i] = load_whole<Pack<X, kElements>>(x);
+        } else {
+#pragma unroll
+          for (int k = 0; k < kElements; ++k) elements[i].value[k] = load_whole<X>(x + k);
+        }
+      }
 #if defined(__CUDA_ARCH__)
-    // Without it the assembler uses each row before it loads the next, to save registers; above 32
-    // rows there are none to spare.
-    if constexpr (N <= 32) __syncwarp(__activemask());
+      // Without it the assembler uses each row before it loads the next, to save registers. Above
+      // 32 rows there are none to spare, nor are there for the addresses of 32 rows' next elements.
+      if constexpr (N <= (whole ? 32 : 16)) __syncwarp(__activemask());
 #endif
 #pragma unroll
-    for (int i = 0; i < N; ++i) {
-      W loaded[V];
-      make_words(elements[i], i < rows, loaded);
+      for (int i = 0; i < N; ++i) {
+        W loaded[kTogether];
+        make_words(elements[i], loaded);
 #pragma unroll
-      for (int v = 0; v < V; ++v) words[v][i] = loaded[v];
+        for (int v = 0; v < kTogether; ++v) words[first + v][i] = loaded[v];
+      }
     }
   }
 };

@@ -20,11 +20,16 @@ struct WideWord {
   static constexpr int kColumns = 1;
   C value;
 
-  __device__ static WideWord infinity() { return {std::numeric_limits<C>::infinity()}; }
-  /// What is not finite, or not `there`, becomes +inf.
-  __device__ static WideWord of(C x, bool there) {
+  __device__ static WideWord infinity(bool negative = false) {
+    constexpr C kInfinity = std::numeric_limits<C>::infinity();
+    return {negative ? -kInfinity : kInfinity};
+  }
+  /// What is not finite becomes +inf: how many of each column do, 16 bits a column.
+  __device__ unsigned replace_bad() {
     using std::fabs;
-    return there && fabs(x) <= std::numeric_limits<C>::max() ? WideWord{x} : infinity();
+    if (fabs(value) <= std::numeric_limits<C>::max()) return 0;
+    *this = infinity();
+    return 1;
   }
   __device__ C operator[](int /*column*/) const { return value; }
 };
@@ -66,7 +71,8 @@ __device__ inline std::uint32_t spread_high_bits(std::uint32_t halves) {
 #endif
 }
 
-/// The elements of two columns, the first one in the lower half. None is NaN. T: of 16 bits.
+/// The elements of two columns, the first one in the lower half. None is NaN where they are
+/// compared. T: of 16 bits.
 template <class T>
 struct PairWord {
   static constexpr int kColumns = 2;
@@ -74,18 +80,48 @@ struct PairWord {
 
   static constexpr std::uint32_t kInfinity = std::is_same_v<T, Float16> ? 0x7c00 : 0x7f80;
 
-  __device__ static PairWord infinity() { return {kInfinity * 0x10001u}; }
-  /// Of the bits of two elements; what is not finite, or not `there`, becomes +inf.
-  __device__ static PairWord of(std::uint32_t bits, bool there) {
-    const std::uint32_t absent = there ? 0 : 0x7fff7fffu;
+  __device__ static PairWord infinity(bool negative = false) {
+    return {(kInfinity | (negative ? 0x8000u : 0u)) * 0x10001u};
+  }
+  __device__ unsigned replace_bad() {
     // A magnitude from infinity on carries into its half's highest bit.
     const std::uint32_t bad =
-        spread_high_bits(((bits & 0x7fff7fffu) | absent) + (0x8000u - kInfinity) * 0x10001u);
-    return {(bits & ~bad) | (infinity().bits & bad)};
+        spread_high_bits((bits & 0x7fff7fffu) + (0x8000u - kInfinity) * 0x10001u);
+    bits = (bits & ~bad) | (infinity().bits & bad);
+    return bad & 0x10001u;
   }
   __device__ Compute<T> operator[](int column) const {
     return to_compute(T{static_cast<std::uint16_t>(column == 0 ? bits & 0xffffu : bits >> 16)});
   }
+};
+
+/// Whether all words that it has seen are finite. Zero times anything else is NaN, and the sum of
+/// such products takes the units that minima and maxima leave idle.
+template <class W>
+struct FiniteCheck;
+
+template <class C>
+struct FiniteCheck<WideWord<C>> {
+  C sum = 0;
+  __device__ void add(WideWord<C> x) { sum = fused(x.value, C(0), sum); }
+  __device__ bool passes() const { return sum == 0; }
+};
+
+template <class T>
+struct FiniteCheck<PairWord<T>> {
+  std::uint32_t sum = 0;
+  __device__ void add(PairWord<T> x) {
+#if defined(__CUDA_ARCH__)
+    if constexpr (std::is_same_v<T, Float16>) {
+      asm("fma.rn.f16x2 %0, %1, %2, %0;" : "+r"(sum) : "r"(x.bits), "r"(0));
+    } else {
+      asm("fma.rn.bf16x2 %0, %1, %2, %0;" : "+r"(sum) : "r"(x.bits), "r"(0));
+    }
+#else
+    sum |= x.replace_bad();
+#endif
+  }
+  __device__ bool passes() const { return (sum & 0x7fff7fffu) == 0; }
 };
 
 #if !defined(__CUDA_ARCH__)
@@ -121,16 +157,13 @@ __device__ void compare_exchange(PairWord<T>& low, PairWord<T>& high) {
 
 /// V words of elements of type C, or of such as are computed in it.
 template <class T, class C, int V>
-__device__ void make_words(const Pack<T, V>& elements, bool there, WideWord<C> (&to)[V]) {
+__device__ void make_words(const Pack<T, V>& elements, WideWord<C> (&to)[V]) {
 #pragma unroll
-  for (int v = 0; v < V; ++v) to[v] = WideWord<C>::of(to_compute(elements.value[v]), there);
+  for (int v = 0; v < V; ++v) to[v] = WideWord<C>{to_compute(elements.value[v])};
 }
 template <class T, int V>
-__device__ void make_words(const Pack<T, 2 * V>& elements, bool there, PairWord<T> (&to)[V]) {
-  std::uint32_t bits[V];
-  std::memcpy(bits, &elements, sizeof bits);
-#pragma unroll
-  for (int v = 0; v < V; ++v) to[v] = PairWord<T>::of(bits[v], there);
+__device__ void make_words(const Pack<T, 2 * V>& elements, PairWord<T> (&to)[V]) {
+  std::memcpy(to, &elements, sizeof to);
 }
 
 }  // namespace byzccl::kernels

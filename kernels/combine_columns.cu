@@ -9,19 +9,33 @@
 namespace byzccl::kernels {
 namespace {
 
-template <class W, int N, class T>
-void launch_network(const Vectors& vectors, ColumnJob job, T* out, cudaStream_t stream) {
+template <class W, int N, ColumnUse use, class T>
+void launch_kernel(const Vectors& vectors, ColumnJob job, T* out, cudaStream_t stream) {
   using Block = ColumnBlock<W, N>;
   using Access = Pack<T, Block::kWords * W::kColumns>;
   const std::int64_t offset = job.first_column * static_cast<std::int64_t>(sizeof(T));
   const auto rows = static_cast<std::size_t>(job.window.rows);
   job.is_aligned = job.mixes == nullptr && are_aligned<Access>(vectors.x.first(rows), offset);
+  auto table = row_table<kMaxRows>(vectors.x);
+  if (job.mixes == nullptr) {
+    for (int i = job.window.rows; i < N; ++i) table.x[i] = table.x[0];
+  }
   const int width = Block::width(job.window.rows);
-  launch("combine_columns", combine_columns_kernel<T, W, N>,
+  launch("combine_columns", combine_columns_kernel<T, W, N, use>,
          {.blocks = std::min((job.columns + width - 1) / width, kMostBlocks),
           .threads = Block::kThreads,
           .shared = sizeof(ColumnShared<W, N>)},
-         stream, row_table<kMaxRows>(vectors.x), job, out);
+         stream, table, job, out);
+}
+
+template <class W, int N, class T>
+void launch_network(const Vectors& vectors, const ColumnJob& job, T* out, cudaStream_t stream) {
+  if constexpr (N > 0) {
+    if (job.window.kind == WindowKind::kMedian) {
+      return launch_kernel<W, N, ColumnUse::kMiddle>(vectors, job, out, stream);
+    }
+  }
+  launch_kernel<W, N, ColumnUse::kWindow>(vectors, job, out, stream);
 }
 
 /// The smallest network of N, Larger.. places that takes all rows.

@@ -24,29 +24,42 @@ struct Mix {
 };
 
 /// V columns of y from element `column` of the vectors on; `rows.x` are the vectors, a null one
-/// zeros.
+/// zeros. aligned: they are there, and V columns of each lie at one access.
 template <class T, int V, class Table>
 __device__ void form(const Table& rows, const Mix& mix, std::int64_t column, std::int64_t count,
-                     Compute<T> (&y)[V]) {
+                     bool aligned, Compute<T> (&y)[V]) {
   using C = Compute<T>;
+  constexpr int kTogether = 4;  // loads under way; where vectors are fewer, again of the last one
   const bool plain = mix.divisor > 0 || mix.copies;
+  const bool whole = aligned && count >= V;
+  const int vectors = mix.count;
+  // -0 changes no sum, a first -0 either.
+  constexpr C kEmpty = -C(0);
 #pragma unroll
-  for (int v = 0; v < V; ++v) y[v] = std::numeric_limits<C>::infinity();
-  for (int k = 0; k < mix.count; ++k) {
-    const T* row = static_cast<const T*>(rows.x[mix.vector[k]]);
-    const C weight = static_cast<C>(mix.weight[k]);
-    const auto pack = load<T, V>(row == nullptr ? row : row + column, count);
+  for (int v = 0; v < V; ++v) y[v] = vectors > 0 ? kEmpty : std::numeric_limits<C>::infinity();
+  for (int k = 0; k < vectors; k += kTogether) {
+    const auto vector = [&](int j) {
+      return static_cast<const T*>(rows.x[mix.vector[k + j < vectors ? k + j : vectors - 1]]);
+    };
+    Pack<T, V> packs[kTogether];
+    if (whole) {  // asked once: else each load waits for the last
 #pragma unroll
-    for (int v = 0; v < V; ++v) {
-      const C x = to_compute(pack.value[v]);
-      if (k == 0) {
-        y[v] = plain ? x : weight * x;
-      } else {
-        y[v] = plain ? y[v] + x : fused(weight, x, y[v]);
+      for (int j = 0; j < kTogether; ++j) packs[j] = load_whole<Pack<T, V>>(vector(j) + column);
+    } else {
+#pragma unroll
+      for (int j = 0; j < kTogether; ++j) {
+        const T* const x = vector(j);
+        packs[j] = load<T, V>(x == nullptr ? x : x + column, count);
       }
     }
+#pragma unroll
+    for (int j = 0; j < kTogether; ++j) {
+      if (k + j >= vectors) break;
+      const C weight = plain ? C(1) : static_cast<C>(mix.weight[k + j]);
+#pragma unroll
+      for (int v = 0; v < V; ++v) y[v] = fused(weight, to_compute(packs[j].value[v]), y[v]);
+    }
   }
-  if (mix.count == 0) return;
   const C divisor = static_cast<C>(mix.divisor);
   const C scale = static_cast<C>(mix.scale);
 #pragma unroll

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <vector>
 
@@ -15,12 +16,19 @@
 namespace byzccl::kernels {
 namespace {
 
-/// Finite ones of both signs in ascending order, -0 before +0, then +inf.
+/// Values of both signs in ascending order, -0 before +0.
 template <class C>
 std::vector<C> in_order(C largest, C smallest) {
-  return {-largest, -1,      -smallest,
-          C(-0.0),  0,       smallest,
-          1,        largest, std::numeric_limits<C>::infinity()};
+  constexpr C kInfinity = std::numeric_limits<C>::infinity();
+  return {-kInfinity, -largest, -1, -smallest, C(-0.0), 0, smallest, 1, largest, kInfinity};
+}
+
+/// Whether a check that has seen these words passes.
+template <class W>
+bool passes(std::initializer_list<W> words) {
+  FiniteCheck<W> check;
+  for (const W& word : words) check.add(word);
+  return check.passes();
 }
 
 template <class C>
@@ -32,8 +40,11 @@ template <class C>
 void check_wide(bool zeros_in_order) {
   const auto values = in_order(std::numeric_limits<C>::max(), std::numeric_limits<C>::denorm_min());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    CHECK(same(WideWord<C>::of(values[i], true)[0], values[i]));
-    CHECK(same(WideWord<C>::of(values[i], false)[0], values.back()));
+    WideWord<C> word{values[i]};
+    const bool finite = std::isfinite(values[i]);
+    CHECK(passes<WideWord<C>>({{1}, word, {-1}}) == finite);
+    CHECK(word.replace_bad() == (finite ? 0 : 1));
+    CHECK(same(word[0], finite ? values[i] : values.back()));
     for (std::size_t j = 0; j < values.size(); ++j) {
       CAPTURE(values[i], values[j]);
       WideWord<C> low{values[i]}, high{values[j]};
@@ -45,9 +56,11 @@ void check_wide(bool zeros_in_order) {
              (!zeros_in_order && less == more && swapped)));
     }
   }
-  for (const C bad : {std::numeric_limits<C>::quiet_NaN(), -values.back()}) {
-    CHECK(WideWord<C>::of(bad, true)[0] == values.back());
-  }
+  WideWord<C> nan{std::numeric_limits<C>::quiet_NaN()};
+  CHECK_FALSE(passes<WideWord<C>>({nan, {1}}));
+  CHECK(nan.replace_bad() == 1);
+  CHECK(nan[0] == WideWord<C>::infinity()[0]);
+  CHECK(WideWord<C>::infinity(true)[0] == values.front());
 }
 
 TEST_CASE("a comparison of two values keeps both, in order") {
@@ -86,17 +99,25 @@ void check_pairs(float largest, float smallest) {
   int wrong = 0;
   for (std::uint32_t bits = 0; bits <= 0xffff; ++bits) {
     const float x = to_compute(T{static_cast<std::uint16_t>(bits)});
-    const std::uint32_t want = std::isfinite(x) ? bits : values[last];
-    for (const std::uint32_t other : {values[0], values[last]}) {
-      wrong += PairWord<T>::of(bits | other << 16, true).bits != (want | other << 16);
-      wrong += PairWord<T>::of(other | bits << 16, true).bits != (other | want << 16);
-      wrong += PairWord<T>::of(bits | other << 16, false).bits != values[last] * 0x10001u;
+    const std::uint32_t bad = std::isfinite(x) ? 0 : 1;
+    const std::uint32_t want = bad == 0 ? bits : values[last];
+    for (const std::uint32_t other : {values[1], values[last]}) {
+      const std::uint32_t other_bad = other == values[last] ? 1 : 0;
+      PairWord<T> low{bits | other << 16}, high{other | bits << 16};
+      wrong += passes<PairWord<T>>({{0}, low, {0}}) != (bad + other_bad == 0);
+      wrong += passes<PairWord<T>>({high}) != (bad + other_bad == 0);
+      wrong += low.replace_bad() != (bad | other_bad << 16);
+      wrong += high.replace_bad() != (other_bad | bad << 16);
+      wrong += low.bits != (want | other << 16);
+      wrong += high.bits != (other | want << 16);
     }
     const PairWord<T> word{bits | values[last] << 16};
     wrong += std::bit_cast<std::uint32_t>(word[0]) != std::bit_cast<std::uint32_t>(x);
     wrong += word[1] != std::numeric_limits<float>::infinity();
   }
   CHECK(wrong == 0);
+  CHECK(PairWord<T>::infinity().bits == values[last] * 0x10001u);
+  CHECK(PairWord<T>::infinity(true).bits == values[0] * 0x10001u);
 }
 
 TEST_CASE("two columns a word: every element in either half, and their order") {
