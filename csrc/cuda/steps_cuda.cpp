@@ -122,7 +122,9 @@ class CudaSteps final : public Steps {
     const std::int64_t element = rows.dtype == DType::kFloat64 ? 8 : 4;
     const std::int64_t steps =
         std::max<std::int64_t>(1, kFormedBytes / (element * plan.rows * kFormedStep));
-    const std::int64_t stride = std::min(steps * kFormedStep, rows.columns);
+    // Whole steps, so that every row begins where a wide access may.
+    const std::int64_t stride =
+        std::min(steps, (rows.columns + kFormedStep - 1) / kFormedStep) * kFormedStep;
     const auto y = allocate(static_cast<std::size_t>(stride * plan.rows * element));
     for (std::int64_t first = 0; first < rows.columns; first += stride) {
       const kernels::Formed formed{y.get(), stride, std::min(stride, rows.columns - first)};
