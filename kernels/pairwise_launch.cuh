@@ -40,12 +40,13 @@ void launch_pairs(const Vectors& rows, const Strips& strips, double* partials,
             ...);
   }(std::make_integer_sequence<int, kRegisterRows<C> - 1>());
   if (in_registers) return;
-  const Cells cells = kernels::cells(n, kTiledThreads<C>);
+  const Cells cells = kernels::cells(n, kGroup<C>);
   launch("pairwise_tiled", pairwise_tiled<T>,
          {.blocks = strips.count() * cells.chunks,
-          .threads = static_cast<unsigned>(cells.threads),
-          .shared = sizeof(TiledShared<C>)},
-         stream, row_table<kMaxRows>(rows.x), cells, strips, partials);
+          .threads = static_cast<unsigned>(cells.warps * kWarp),
+          .shared = sizeof(Stages<T>)},
+         stream, row_table<kMaxRows>(rows.x), are_aligned_but_zero<Pack<T, kWidest<T>>>(rows.x),
+         cells, strips, partials);
 }
 
 template <class T>

@@ -5,7 +5,7 @@
 //   partials  [strips, pairs]       float64: what each strip adds to each pair
 //
 // A block takes a strip. A thread keeps the sums of all pairs in registers while its columns pass,
-// at most 32 of them, in float32 (float64 for float64 rows); warps add theirs by a tree of
+// at most 64 of them, in float32 (float64 for float64 rows); warps add theirs by a tree of
 // shuffles, and the block adds its warps in order, in float64. Which columns a thread takes does
 // not depend on how the rows are aligned, so neither do the bits.
 
@@ -13,64 +13,25 @@
 
 #include "kernels/elements.cuh"
 #include "kernels/rows.hpp"
-#include "kernels/shared_memory.cuh"
 #include "kernels/strips.hpp"
+#include "kernels/warp_sums.cuh"
 
 namespace byzccl::kernels {
-
-inline constexpr int kWarp = 32;
-inline constexpr int kStripThreads = 256;
 
 /// Columns of one access: 16 bytes, or 8 where so many rows wait in the registers beside their
 /// sums.
 template <class T, int N>
 inline constexpr int kRowColumns =
-    (sizeof(T) == 2 && N > 12) || (sizeof(T) == 4 && N > 14) ? kWidest<T> / 2 : kWidest<T>;
+    (sizeof(T) == 2 && N > 8) || (sizeof(T) == 4 && N > 14) ? kWidest<T> / 2 : kWidest<T>;
 
-/// Values whose sums one lane each gets from a warp at a time, in groups of kWarp.
-constexpr int lane_groups(int values) { return (values + kWarp - 1) / kWarp; }
-
-template <class C, int kValues>
-struct StripShared {
-  C sums[kStripThreads / kWarp][lane_groups(kValues) * kWarp];
-};
-
-/// The sums over the warp of 2 kHalf values a lane, with kHalf = 16: lane l returns that of value
-/// l. Each step halves the values: a lane sends the half that its partner keeps.
-template <int kHalf, class C>
-__device__ C sum_over_warp(C (&values)[kWarp]) {
-  const bool upper = threadIdx.x & static_cast<unsigned>(kHalf);
-#pragma unroll
-  for (int k = 0; k < kHalf; ++k) {
-    const C sent = upper ? values[k] : values[k + kHalf];
-    const C kept = upper ? values[k + kHalf] : values[k];
-    values[k] = kept + __shfl_xor_sync(~0u, sent, kHalf);
-  }
-  if constexpr (kHalf > 1) return sum_over_warp<kHalf / 2>(values);
-  return values[0];
-}
-
-/// out [kValues] = the sums over the block of kValues values a thread.
-template <class C, int kValues>
-__device__ void sum_over_block(const C (&values)[kValues], double* out) {
-  auto& shared = shared_memory<StripShared<C, kValues>>();
-  const int warp = static_cast<int>(threadIdx.x) / kWarp;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-#pragma unroll
-  for (int group = 0; group < lane_groups(kValues); ++group) {
-    C part[kWarp];
-#pragma unroll
-    for (int k = 0; k < kWarp; ++k) {
-      part[k] = group * kWarp + k < kValues ? values[group * kWarp + k] : C(0);
-    }
-    shared.sums[warp][group * kWarp + lane] = sum_over_warp<kWarp / 2>(part);
-  }
-  __syncthreads();
-  for (int k = static_cast<int>(threadIdx.x); k < kValues; k += kStripThreads) {
-    double sum = 0;
-    for (int w = 0; w < kStripThreads / kWarp; ++w) sum += static_cast<double>(shared.sums[w][k]);
-    out[k] = sum;
-  }
+/// Blocks that a multiprocessor is to hold: as many as there are registers for the sums, the rows
+/// and 44 more. While one of them starts, or adds up its sums, the others keep memory busy.
+template <class T, int N>
+constexpr int strip_blocks() {
+  constexpr int kSums = rules::pair_count(N) * static_cast<int>(sizeof(Compute<T>)) / 4;
+  constexpr int kRows = N * kRowColumns<T, N> * static_cast<int>(sizeof(T)) / 4;
+  constexpr int kWidened = sizeof(T) == 2 ? 2 * N : 0;
+  return 65536 / kStripThreads / (kSums + kRows + kWidened + 44);
 }
 
 /// out [pairs] over the columns of one strip. A null row is the zero vector. `aligned`: each row
@@ -119,7 +80,7 @@ __device__ void strip_pairs(const void* const (&rows)[N], bool aligned, ColumnRa
 }
 
 template <class T, int N>
-__global__ void __launch_bounds__(kStripThreads)
+__global__ void __launch_bounds__(kStripThreads, (strip_blocks<T, N>()))
     pairwise_registers(const __grid_constant__ RowTable<N> rows, bool aligned, Strips strips,
                        double* partials) {
   const std::int64_t strip = blockIdx.x;

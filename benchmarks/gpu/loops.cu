@@ -8,11 +8,12 @@
 #include "kernels/elements.cuh"
 #include "kernels/launch.hpp"
 #include "kernels/launch_kernel.cuh"
-#include "kernels/pairwise_registers.cuh"
+#include "kernels/warp_sums.cuh"
 
 namespace byzccl::bench {
 namespace {
 
+using kernels::kStripThreads;  // of sum_over_block()
 using kernels::Pack;
 
 constexpr unsigned kThreads = 256;
@@ -94,11 +95,11 @@ __global__ void __launch_bounds__(kThreads) min_max_kernel(int rounds, float* si
   if (sum == 1e30f) *sink = sum;
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kStripThreads)
     pair_kernel(const float* a, const float* b, std::int64_t d, double* partials) {
-  const std::int64_t step = std::int64_t{gridDim.x} * kThreads;
+  const std::int64_t step = std::int64_t{gridDim.x} * kernels::kStripThreads;
   float sum[1] = {0};
-  for (std::int64_t c = std::int64_t{blockIdx.x} * kThreads + threadIdx.x; c < d; c += step) {
+  for (std::int64_t c = std::int64_t{blockIdx.x} * kStripThreads + threadIdx.x; c < d; c += step) {
     const float difference = a[c] - b[c];
     sum[0] = fmaf(difference, difference, sum[0]);
   }
@@ -110,8 +111,6 @@ std::int64_t blocks_for(std::int64_t items, std::int64_t each) {
   const std::int64_t blocks = (items + each - 1) / each;
   return blocks < 1 ? 1 : blocks < kMost ? blocks : kMost;
 }
-
-static_assert(kThreads == kernels::kStripThreads);  // of sum_over_block()
 
 }  // namespace
 
@@ -147,7 +146,9 @@ void min_max_loop(unsigned blocks, int rounds, float* sink, cudaStream_t stream)
                   rounds, sink);
 }
 
-std::int64_t pair_blocks(std::int64_t d) { return blocks_for(d, std::int64_t{kThreads} * 256); }
+std::int64_t pair_blocks(std::int64_t d) {
+  return blocks_for(d, std::int64_t{kStripThreads} * 256);
+}
 
 void distances_by_pairs(std::span<const void* const> x, std::int64_t d, double* sums,
                         double* scratch, cudaStream_t stream) {
@@ -155,10 +156,12 @@ void distances_by_pairs(std::span<const void* const> x, std::int64_t d, double* 
   const std::int64_t blocks = pair_blocks(d);
   for (int i = 0; i < n; ++i) {
     for (int j = i + 1; j < n; ++j) {
-      kernels::launch(
-          "pair", pair_kernel,
-          {.blocks = blocks, .threads = kThreads, .shared = sizeof(kernels::StripShared<float, 1>)},
-          stream, static_cast<const float*>(x[i]), static_cast<const float*>(x[j]), d, scratch);
+      kernels::launch("pair", pair_kernel,
+                      {.blocks = blocks,
+                       .threads = kStripThreads,
+                       .shared = sizeof(kernels::StripShared<float, 1>)},
+                      stream, static_cast<const float*>(x[i]), static_cast<const float*>(x[j]), d,
+                      scratch);
       kernels::add_tiles(scratch, {1, blocks, 1, blocks}, 1, 1, sums + rules::pair_index(i, j, n),
                          stream);
     }

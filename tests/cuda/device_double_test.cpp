@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The device double itself: what it must find, and what it must get right.
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <numeric>
@@ -12,6 +13,7 @@
 #include "cuda_on_cpu/device.hpp"
 #include "cuda_on_cpu/run_kernel.hpp"
 #include "cuda_on_cpu/runtime.hpp"
+#include "kernels/copy_async.cuh"
 #include "kernels/flag.cuh"
 #include "kernels/launch_kernel.cuh"
 #include "kernels/shared_memory.cuh"
@@ -69,6 +71,45 @@ TEST_CASE("without its barrier a block reads what is not there yet") {
 }
 
 #endif
+
+struct Copied {
+  Pack<int, 4> values[kThreads];
+};
+
+// A lane's values come when it waits for them, not before; others see them after a barrier.
+__global__ void copy_and_reverse(const Pack<int, 4>* from, int behind, int* to) {
+  auto& shared = shared_memory<Copied>();
+  copy_async(shared.values[threadIdx.x], from + threadIdx.x);
+  commit_copies();
+  if (behind == 0) await_copies<0>();
+  if (behind == 1) await_copies<1>();
+  __syncthreads();
+  to[threadIdx.x] = shared.values[blockDim.x - 1 - threadIdx.x].value[3];
+}
+
+TEST_CASE("an asynchronous copy comes where it is awaited") {
+  std::vector<Pack<int, 4>> from(kThreads);
+  for (int i = 0; i < kThreads; ++i) from[i] = {{0, 0, 0, i}};
+  std::vector<int> to(kThreads);
+  each_way([&] {
+    run_kernel({1, kThreads, sizeof(Copied)}, copy_and_reverse, from.data(), 0, to.data());
+    for (int i = 0; i < kThreads; ++i) CHECK(to[i] == kThreads - 1 - i);
+    run_kernel({1, kThreads, sizeof(Copied)}, copy_and_reverse, from.data(), 1, to.data());
+    CHECK(std::count(to.begin(), to.end(), static_cast<int>(0xcdcdcdcdu)) == kThreads);
+  });
+}
+
+__global__ void copy_unaligned(const char* from) {
+  auto& shared = shared_memory<Copied>();
+  copy_async(shared.values[0], from);
+}
+
+TEST_CASE("an asynchronous copy of what is not aligned is an error") {
+  alignas(16) char from[32] = {};
+  each_way([&] {
+    CHECK_THROWS_AS(run_kernel({1, 32, sizeof(Copied)}, copy_unaligned, from + 4), DeviceError);
+  });
+}
 
 __global__ void sum_over_lanes(int* out) {
   int value = static_cast<int>(threadIdx.x);

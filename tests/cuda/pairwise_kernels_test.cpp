@@ -59,6 +59,7 @@ TEST_CASE("the distance kernels have no race and stay within their memory") {
       for (const std::int64_t d : {1, 1024 + 3}) check(n, d, dtype);
     }
   }
+  check(65, 130, DType::kFloat32);  // of several blocks a strip
 }
 
 #else

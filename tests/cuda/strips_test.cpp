@@ -71,40 +71,46 @@ TEST_CASE("a thread of the register kernel adds up at most 256 terms") {
 
 template <class C>
 void check_cells(int n) {
-  const Cells cut = cells(n, kTiledThreads<C>);
+  const Cells cut = cells(n, kGroup<C>);
   CAPTURE(n, sizeof(C));
-  CHECK(cut.threads % 32 == 0);
-  CHECK(cut.threads <= kTiledThreads<C>);
-  CHECK(cut.per_block * cut.slices <= cut.threads);
+  CHECK(cut.warps <= Cells::kMostWarps);
   std::vector<int> seen(static_cast<std::size_t>(rules::pair_count(n)));
-  std::vector<int> owners(static_cast<std::size_t>(cut.count));
-  for (int chunk = 0; chunk < cut.chunks; ++chunk) {
-    for (int thread = 0; thread < cut.threads; ++thread) {
-      const int cell = cut.cell(chunk, thread);
-      if (cell >= 0) ++owners[cell];
+  int most = 0;
+  for (int index = 0; index < cut.chunks; ++index) {
+    const Chunk chunk = cut.chunk(index);
+    const int count = cut.count(chunk);
+    most = std::max(most, count);
+    CHECK(cut.rows(chunk) <= Stages<C>::kRows);
+    for (int staged = 0; staged < Stages<C>::kRows; ++staged) {
+      CHECK((cut.row(chunk, staged) < n) == (staged < cut.rows(chunk)));
+    }
+    CHECK(cut.cell(chunk, count).first < 0);
+    for (int warp = 0; warp < count; ++warp) {
+      const Cell cell = cut.cell(chunk, warp);
+      bool has_pair = false;
+      const int pairs = cell.is_triangle() ? rules::pair_count(cut.group) : cut.group * kOctet;
+      CHECK(pairs <= kCellPairs<C>);
+      for (int k = 0; k < pairs; ++k) {
+        const PairInCell pair = pair_in_cell(cell, cut.group, k);
+        const int i = cut.row(chunk, cell.first) + pair.first;
+        const int j = cut.row(chunk, cell.second) + pair.second;
+        CHECK(pair.first < cut.group);
+        CHECK(i < j);
+        if (j >= n) continue;
+        // Where the kernel keeps it.
+        CHECK(k == (cell.is_triangle() ? rules::pair_index(pair.first, pair.second, cut.group)
+                                       : pair.first * kOctet + pair.second));
+        ++seen[static_cast<std::size_t>(rules::pair_index(i, j, n))];
+        has_pair = true;
+      }
+      for (int k = pairs; k < kCellPairs<C>; ++k) {
+        CHECK(pair_in_cell(cell, cut.group, k).first >= cut.group);
+      }
+      CHECK(has_pair);
     }
   }
-  for (const int count : owners) CHECK(count == cut.slices);
-  for (int cell = 0; cell < cut.count; ++cell) {
-    const GroupPair groups = group_pair(cell, cut.groups);
-    for (int p = 0; p < Cells::kPairs; ++p) {
-      const int i = groups.first * Cells::kGroup + p / Cells::kGroup;
-      const int j = groups.second * Cells::kGroup + p % Cells::kGroup;
-      if (i < j && j < n) ++seen[rules::pair_index(i, j, n)];
-    }
-  }
-  for (const int count : seen) {
-    if (count != 1) FAIL("a pair is seen " << count << " times");
-  }
-  // The stage: every row has a place of its own, whole columns fit, aligned for wide accesses.
-  using Stage = kernels::Stage<C>;
-  std::vector<int> taken(static_cast<std::size_t>(Stage::stride(cut.groups)));
-  for (int row = 0; row < n; ++row) ++taken[Stage::place(row, cut.groups)];
-  CHECK(std::count(taken.begin(), taken.end(), 1) == n);
-  CHECK(Stage::columns(cut.groups) >= 8);
-  CHECK(Stage::columns(cut.groups) * Stage::stride(cut.groups) <= Stage::kValues);
-  CHECK(Stage::stride(cut.groups) * sizeof(C) % 16 == 0);
-  CHECK((Stage::columns(cut.groups) + cut.slices - 1) / cut.slices <= kRun);
+  CHECK(most == cut.warps);
+  CHECK(std::count(seen.begin(), seen.end(), 1) == rules::pair_count(n));
 }
 
 TEST_CASE("cells cover every pair once, for every n") {
@@ -112,10 +118,25 @@ TEST_CASE("cells cover every pair once, for every n") {
     check_cells<float>(n);
     check_cells<double>(n);
   }
-  CHECK(sizeof(TiledShared<float>) <= kMostShared);
-  CHECK(sizeof(TiledShared<double>) <= kMostShared);
+  CHECK(cells(32, kGroup<float>).chunks == 1);
+  CHECK(cells(32, kGroup<float>).warps == 4);
+  CHECK(cells(48, kGroup<float>).chunks == 1);
+  CHECK(cells(64, kGroup<float>).chunks == 2);
+  CHECK(cells(64, kGroup<float>).warps == 8);
+}
+
+TEST_CASE("what a block of the distance kernels shares fits, and its lanes add up few terms") {
+  CHECK(sizeof(Stages<float>) <= kMostShared);
+  CHECK(sizeof(Stages<BFloat16>) <= kMostShared);
+  CHECK(sizeof(Stages<double>) <= kMostShared);
   CHECK(sizeof(StripShared<float, 120>) <= kMostShared);
   CHECK(sizeof(StripShared<double, 28>) <= kMostShared);
+  // Rows of the stage are whole accesses, and all threads of a block have the same place in them.
+  CHECK(kWarp % Stages<float>::kWides == 0);
+  CHECK(kWarp % Stages<BFloat16>::kWides == 0);
+  CHECK(kWarp % Stages<double>::kWides == 0);
+  CHECK(1024 % Stages<float>::kColumns == 0);
+  CHECK(4096 / kWarp <= 256);
 }
 
 template <class W, int N>

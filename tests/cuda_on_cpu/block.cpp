@@ -2,6 +2,7 @@
 #include "cuda_on_cpu/block.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
 #include <random>
 
@@ -28,7 +29,10 @@ Device& device() {
 }
 
 Block::Block(const GridShape& shape, uint3 index)
-    : shape_(shape), index_(index), shared_(new std::byte[shape.shared_bytes + 16]) {
+    : shape_(shape),
+      index_(index),
+      shared_(new std::byte[shape.shared_bytes + 16]),
+      copies_(shape.threads.x, LaneCopies(1)) {
   std::memset(shared_.get(), kGarbage, shape.shared_bytes + 16);
 }
 
@@ -62,6 +66,30 @@ void shuffle_xor(unsigned mask, int lane_mask, const void* value, void* result, 
     throw DeviceError("a shuffle at " + to_text(here) + " leaves lanes of its warp out");
   }
   current->shuffle(lane_mask, value, result, bytes, here);
+}
+
+void copy_later(void* to, const void* from, std::size_t bytes, std::size_t zeros,
+                std::source_location here) {
+  const std::uintptr_t both =
+      reinterpret_cast<std::uintptr_t>(to) | reinterpret_cast<std::uintptr_t>(from);
+  if ((bytes != 4 && bytes != 8 && bytes != 16) || zeros > bytes || both % bytes != 0) {
+    throw DeviceError("an asynchronous copy at " + to_text(here) + " of " + std::to_string(bytes) +
+                      " bytes that are not aligned to as many");
+  }
+  current->copies(threadIdx.x).back().push_back({to, from, bytes, zeros});
+}
+
+void end_copies() { current->copies(threadIdx.x).emplace_back(); }
+
+void make_copies(std::size_t behind) {
+  LaneCopies& batches = current->copies(threadIdx.x);
+  // The batch that has not ended is none of those that are waited for.
+  for (; batches.size() > behind + 1; batches.pop_front()) {
+    for (const Copy& copy : batches.front()) {
+      std::memcpy(copy.to, copy.from, copy.bytes - copy.zeros);
+      std::memset(static_cast<std::byte*>(copy.to) + copy.bytes - copy.zeros, 0, copy.zeros);
+    }
+  }
 }
 
 void back_off() { current->back_off(); }

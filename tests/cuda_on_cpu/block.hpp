@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <source_location>
 #include <string>
@@ -15,6 +16,16 @@
 namespace cuda_on_cpu {
 
 inline constexpr unsigned kWarp = 32;
+
+struct Copy {
+  void* to = nullptr;
+  const void* from = nullptr;
+  std::size_t bytes = 0;
+  std::size_t zeros = 0;
+};
+
+/// Batches of a lane, in order; the last one has not ended.
+using LaneCopies = std::deque<std::vector<Copy>>;
 
 class Block {
  public:
@@ -29,6 +40,8 @@ class Block {
   virtual void back_off() = 0;
 
   void* shared_memory(std::size_t bytes);
+  /// Copies that each lane has enqueued.
+  LaneCopies& copies(unsigned lane) { return copies_[lane]; }
   unsigned size() const { return shape_.threads.x; }
   unsigned warps() const { return (size() + kWarp - 1) / kWarp; }
   /// Lanes of warp `warp`: the last one may have fewer.
@@ -43,6 +56,7 @@ class Block {
   const GridShape shape_;
   const uint3 index_;
   std::unique_ptr<std::byte[]> shared_;
+  std::vector<LaneCopies> copies_;
 };
 
 inline std::string to_text(const std::source_location& place) {

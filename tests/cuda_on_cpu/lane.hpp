@@ -23,6 +23,17 @@ void block_barrier(std::source_location here);
 void shuffle_xor(unsigned mask, int lane_mask, const void* value, void* result, std::size_t bytes,
                  std::source_location here);
 
+/// Enqueues a copy into shared memory; the last `zeros` bytes become 0.
+/// @throws DeviceError unless both are aligned to `bytes`, of 4, 8 and 16
+void copy_later(void* to, const void* from, std::size_t bytes, std::size_t zeros,
+                std::source_location here);
+
+/// What the lane has enqueued since the last call is a batch; it may be empty.
+void end_copies();
+
+/// Makes the lane's copies but those of its last `behind` batches.
+void make_copies(std::size_t behind);
+
 /// Lets others run. In every spin loop: a fiber that spins without it would hang the block.
 void back_off();
 

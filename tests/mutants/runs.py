@@ -14,7 +14,7 @@ from pathlib import Path
 from .sites import Site, find
 
 ROOT = Path(__file__).resolve().parents[2]
-MUTATED = ("kernels/*.cuh", "kernels/*.cu", "kernels/strips.hpp")
+MUTATED = ("kernels/*.cuh", "kernels/*.cu", "kernels/strips.hpp", "kernels/cells.hpp")
 # Nothing in kernels/ waits for a flag yet: what the double makes of orders is seen by its own test.
 FLAGS = ("tests/cuda/device_double_test.cpp",)
 PROGRAMS = (
