@@ -10,11 +10,12 @@
 #include <byzccl/dtype.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #if defined(__CUDACC__)
 #include <cuda_fp16.h>
 #endif
+
+#include "kernels/ptx.cuh"
 
 namespace byzccl::kernels {
 
@@ -62,36 +63,6 @@ __device__ P load_whole(const void* from) {
   __builtin_assume(__isGlobal(from));
 #endif
   return *static_cast<const P*>(from);
-}
-
-/// V elements at once, to the device's memory.
-template <class P>
-__device__ void store_whole(const P& pack, void* to) {
-#if defined(__CUDA_ARCH__)
-  // Left to itself the compiler stores element by element: each of a warp's accesses would then
-  // touch every sector of its columns, where a whole one writes each sector once.
-  const std::size_t at = __cvta_generic_to_global(to);
-  if constexpr (sizeof(P) == 16) {
-    uint4 bits;
-    std::memcpy(&bits, &pack, sizeof bits);
-    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(at), "r"(bits.x), "r"(bits.y),
-                 "r"(bits.z), "r"(bits.w)
-                 : "memory");
-    return;
-  } else if constexpr (sizeof(P) == 8) {
-    uint2 bits;
-    std::memcpy(&bits, &pack, sizeof bits);
-    asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(at), "r"(bits.x), "r"(bits.y) : "memory");
-    return;
-  } else if constexpr (sizeof(P) == 4) {
-    std::uint32_t bits;
-    std::memcpy(&bits, &pack, sizeof bits);
-    asm volatile("st.global.b32 [%0], %1;" ::"l"(at), "r"(bits) : "memory");
-    return;
-  }
-  static_assert(sizeof(P) <= 16);
-#endif
-  *static_cast<P*>(to) = pack;
 }
 
 /// The first `count` of V elements, as they are; zeros after them, and for a null row.
