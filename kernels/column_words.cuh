@@ -60,17 +60,6 @@ __device__ void compare_exchange(WideWord<C>& low, WideWord<C>& high) {
   high.value = greater(a, b);
 }
 
-/// Ones in each half whose highest bit is one, else zeros.
-__device__ inline std::uint32_t spread_high_bits(std::uint32_t halves) {
-#if defined(__CUDA_ARCH__)
-  std::uint32_t spread;
-  asm("prmt.b32 %0, %1, 0, 0xbb99;" : "=r"(spread) : "r"(halves));
-  return spread;
-#else
-  return ((halves >> 15) & 0x10001u) * 0xffffu;
-#endif
-}
-
 /// The elements of two columns, the first one in the lower half. None is NaN where they are
 /// compared. T: of 16 bits.
 template <class T>
@@ -78,15 +67,11 @@ struct PairWord {
   static constexpr int kColumns = 2;
   std::uint32_t bits;
 
-  static constexpr std::uint32_t kInfinity = std::is_same_v<T, Float16> ? 0x7c00 : 0x7f80;
-
   __device__ static PairWord infinity(bool negative = false) {
-    return {(kInfinity | (negative ? 0x8000u : 0u)) * 0x10001u};
+    return {(kInfinityBits<T> | (negative ? 0x8000u : 0u)) * 0x10001u};
   }
   __device__ unsigned replace_bad() {
-    // A magnitude from infinity on carries into its half's highest bit.
-    const std::uint32_t bad =
-        spread_high_bits((bits & 0x7fff7fffu) + (0x8000u - kInfinity) * 0x10001u);
+    const std::uint32_t bad = bad_halves<T>(bits);
     bits = (bits & ~bad) | (infinity().bits & bad);
     return bad & 0x10001u;
   }
@@ -110,49 +95,16 @@ struct FiniteCheck<WideWord<C>> {
 template <class T>
 struct FiniteCheck<PairWord<T>> {
   std::uint32_t sum = 0;
-  __device__ void add(PairWord<T> x) {
-#if defined(__CUDA_ARCH__)
-    if constexpr (std::is_same_v<T, Float16>) {
-      asm("fma.rn.f16x2 %0, %1, %2, %0;" : "+r"(sum) : "r"(x.bits), "r"(0));
-    } else {
-      asm("fma.rn.bf16x2 %0, %1, %2, %0;" : "+r"(sum) : "r"(x.bits), "r"(0));
-    }
-#else
-    sum |= x.replace_bad();
-#endif
-  }
+  __device__ void add(PairWord<T> x) { sum = add_zero_times<T>(sum, x.bits); }
   __device__ bool passes() const { return (sum & 0x7fff7fffu) == 0; }
 };
-
-#if !defined(__CUDA_ARCH__)
-/// What the instructions do: bits as an integer, with all but the sign inverted below zero.
-inline bool is_less(std::uint32_t a, std::uint32_t b) {
-  const auto key = [](std::uint32_t bits) {
-    return static_cast<std::int16_t>((bits & 0x8000u) != 0 ? bits ^ 0x7fffu : bits);
-  };
-  return key(a & 0xffffu) < key(b & 0xffffu);
-}
-#endif
 
 template <class T>
 __device__ void compare_exchange(PairWord<T>& low, PairWord<T>& high) {
   const std::uint32_t a = low.bits;
   const std::uint32_t b = high.bits;
-#if defined(__CUDA_ARCH__)
-  // One instruction each from compute capability 8.0 on. -0 is below +0.
-  if constexpr (std::is_same_v<T, Float16>) {
-    asm("min.f16x2 %0, %1, %2;" : "=r"(low.bits) : "r"(a), "r"(b));
-    asm("max.f16x2 %0, %1, %2;" : "=r"(high.bits) : "r"(a), "r"(b));
-  } else {
-    asm("min.bf16x2 %0, %1, %2;" : "=r"(low.bits) : "r"(a), "r"(b));
-    asm("max.bf16x2 %0, %1, %2;" : "=r"(high.bits) : "r"(a), "r"(b));
-  }
-#else
-  const std::uint32_t swaps =
-      (is_less(b, a) ? 0xffffu : 0u) | (is_less(b >> 16, a >> 16) ? 0xffff0000u : 0u);
-  low.bits = (a & ~swaps) | (b & swaps);
-  high.bits = (b & ~swaps) | (a & swaps);
-#endif
+  low.bits = lesser_halves<T>(a, b);
+  high.bits = greater_halves<T>(a, b);
 }
 
 /// V words of elements of type C, or of such as are computed in it.

@@ -123,6 +123,22 @@ TEST_CASE("Kernels include the public headers and their own") {
   forbid(includes, {"csrc/", "nccl"});
 }
 
+TEST_CASE("Inline PTX is in one file") {
+  static const std::regex kAssembly(R"(\basm\b)");
+  int found = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "kernels")) {
+    if (!is_source(entry.path())) continue;
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) {
+      if (!std::regex_search(line, kAssembly)) continue;
+      CAPTURE(entry.path().string(), line);
+      CHECK(entry.path().filename() == "ptx.cuh");
+      ++found;
+    }
+  }
+  CHECK(found > 0);
+}
+
 TEST_CASE("The extension knows the public headers alone") {
   const std::vector<Include> includes = includes_of("torch_ext");
   for (const Include& include : includes) {
