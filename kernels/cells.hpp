@@ -3,8 +3,8 @@
 // the host tests it for every n.
 //
 // Rows are taken in groups, and a warp keeps the sums of one cell: the pairs within a group, or
-// those of a group with eight rows of another. A block has the rows of two panels, of two groups
-// each, and takes pairs within each of them or across.
+// those of a group with eight rows of another. A block has the rows of two panels, of one or two
+// groups each, and takes pairs within them, across, or both.
 
 #pragma once
 
@@ -31,43 +31,43 @@ struct Cell {
 struct Chunk {
   int lower = 0;  ///< first row of its first panel
   int upper = 0;  ///< of its second
-  bool within = false;
+  bool within_lower = false;
+  bool within_upper = false;
   bool across = false;
 };
 
 struct Cells {
-  static constexpr int kMostWarps = 12;  ///< of a block: their registers fill a multiprocessor
-
   int n = 0;
   int group = 1;
+  int panel = 1;   ///< rows of a panel
   int chunks = 1;  ///< blocks that share the pairs of a strip
   int warps = 0;   ///< of a block: as many as its cells, where it has most
 
-  BYZCCL_HD int panel() const { return 2 * group; }
-  BYZCCL_HD int panels() const { return (n + panel() - 1) / panel(); }
+  BYZCCL_HD int panels() const { return (n + panel - 1) / panel; }
 
   /// Row `staged` of the block's, counted through its panels; n or above: there is none.
   BYZCCL_HD int row(const Chunk& chunk, int staged) const {
-    return staged < panel() ? chunk.lower + staged : chunk.upper + staged - panel();
+    return staged < panel ? chunk.lower + staged : chunk.upper + staged - panel;
   }
 
-  /// Rows of a chunk: those of its first panel are all there if any of the second is.
-  BYZCCL_HD int rows(const Chunk& chunk) const {
-    const bool has_upper = chunk.upper < n;
-    const int rest = n - (has_upper ? chunk.upper : chunk.lower);
-    return (has_upper ? panel() : 0) + (rest < panel() ? rest : panel());
-  }
+  /// Rows of a chunk. Those of its first panel are all there if any of the second is.
+  BYZCCL_HD int rows(const Chunk& chunk) const { return after(chunk.lower) + after(chunk.upper); }
 
-  /// One block for all, or panels two by two within themselves, and then every two across.
+  /// Of three panels each with itself and with one other. Otherwise panels two by two within
+  /// themselves, and then every two across.
   BYZCCL_HD Chunk chunk(int index) const {
-    const int size = panel();
-    if (chunks == 1) return {0, size, true, true};
+    if (panels() == 3) {
+      if (index == 2) return {0, 2 * panel, false, true, true};
+      return {index * panel, (index + 1) * panel, true, false, true};
+    }
     const int doubles = (panels() + 1) / 2;
-    if (index < doubles) return {2 * index * size, (2 * index + 1) * size, true, false};
+    if (index < doubles) {
+      return {2 * index * panel, (2 * index + 1) * panel, true, true, false};
+    }
     int second = 1;
     int rest = index - doubles;
     while (rest >= second) rest -= second++;
-    return {rest * size, second * size, false, true};
+    return {rest * panel, second * panel, false, false, true};
   }
 
   /// Calls f(cell) for each cell of a chunk that has a pair.
@@ -78,14 +78,16 @@ struct Cells {
         if (row(chunk, second + octet) < n) f(Cell{first, second + octet});
       }
     };
-    for (int begin = 0; chunk.within && begin < 2 * panel(); begin += panel()) {
-      for (int side = begin; side < begin + panel(); side += group) {
+    const auto within = [&](int begin) {
+      for (int side = begin; side < begin + panel; side += group) {
         if (row(chunk, side) + 1 < n) f(Cell{side, side});
+        if (side > begin) sides(begin, side);
       }
-      sides(begin, begin + group);
-    }
-    for (int first = 0; chunk.across && first < panel(); first += group) {
-      for (int second = panel(); second < 2 * panel(); second += group) sides(first, second);
+    };
+    if (chunk.within_lower) within(0);
+    if (chunk.within_upper) within(panel);
+    for (int first = 0; chunk.across && first < panel; first += group) {
+      for (int second = panel; second < 2 * panel; second += group) sides(first, second);
     }
   }
 
@@ -102,6 +104,13 @@ struct Cells {
     });
     return found;
   }
+
+ private:
+  /// Rows of the panel that begins with `row`.
+  BYZCCL_HD int after(int row) const {
+    const int rest = n - row;
+    return rest <= 0 ? 0 : rest < panel ? rest : panel;
+  }
 };
 
 /// @param group  rows of a group: kGroup
@@ -109,11 +118,10 @@ BYZCCL_HD inline Cells cells(int n, int group) {
   Cells cells;
   cells.n = n;
   cells.group = group;
+  // Three groups would be two panels that differ, and so would their blocks.
+  cells.panel = (n + group - 1) / group == 3 ? group : 2 * group;
   const int panels = cells.panels();
-  cells.warps = panels > 2 ? Cells::kMostWarps + 1 : cells.count(cells.chunk(0));
-  if (cells.warps <= Cells::kMostWarps) return cells;
-  cells.chunks = (panels + 1) / 2 + panels * (panels - 1) / 2;
-  cells.warps = 0;
+  cells.chunks = panels == 3 ? 3 : (panels + 1) / 2 + panels * (panels - 1) / 2;
   for (int index = 0; index < cells.chunks; ++index) {
     const int count = cells.count(cells.chunk(index));
     cells.warps = count > cells.warps ? count : cells.warps;

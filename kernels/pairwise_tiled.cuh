@@ -18,7 +18,8 @@
 
 namespace byzccl::kernels {
 
-inline constexpr int kTiledThreads = Cells::kMostWarps * kWarp;
+/// Most threads of a block, and of a multiprocessor, whose registers they fill.
+inline constexpr int kTiledThreads = 12 * kWarp;
 
 /// Sums of a lane: of a group with eight rows, which are more than those within a group.
 template <class C>

@@ -5,6 +5,7 @@
 #include "kernels/strips.hpp"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "kernels/combine_columns.cuh"
@@ -73,7 +74,7 @@ template <class C>
 void check_cells(int n) {
   const Cells cut = cells(n, kGroup<C>);
   CAPTURE(n, sizeof(C));
-  CHECK(cut.warps <= Cells::kMostWarps);
+  CHECK(cut.warps * kWarp <= kTiledThreads);
   std::vector<int> seen(static_cast<std::size_t>(rules::pair_count(n)));
   int most = 0;
   for (int index = 0; index < cut.chunks; ++index) {
@@ -81,7 +82,7 @@ void check_cells(int n) {
     const int count = cut.count(chunk);
     most = std::max(most, count);
     CHECK(cut.rows(chunk) <= Stages<C>::kRows);
-    for (int staged = 0; staged < Stages<C>::kRows; ++staged) {
+    for (int staged = 0; staged < 2 * cut.panel; ++staged) {
       CHECK((cut.row(chunk, staged) < n) == (staged < cut.rows(chunk)));
     }
     CHECK(cut.cell(chunk, count).first < 0);
@@ -118,11 +119,13 @@ TEST_CASE("cells cover every pair once, for every n") {
     check_cells<float>(n);
     check_cells<double>(n);
   }
-  CHECK(cells(32, kGroup<float>).chunks == 1);
-  CHECK(cells(32, kGroup<float>).warps == 4);
-  CHECK(cells(48, kGroup<float>).chunks == 1);
-  CHECK(cells(64, kGroup<float>).chunks == 2);
-  CHECK(cells(64, kGroup<float>).warps == 8);
+  // No block has idle warps where its rows are whole groups.
+  for (const auto& [n, chunks, warps] :
+       {std::array{32, 1, 4}, {48, 3, 3}, {64, 2, 8}, {96, 3, 12}, {256, 32, 8}}) {
+    CAPTURE(n);
+    CHECK(cells(n, kGroup<float>).chunks == chunks);
+    CHECK(cells(n, kGroup<float>).warps == warps);
+  }
 }
 
 TEST_CASE("what a block of the distance kernels shares fits, and its lanes add up few terms") {
