@@ -63,10 +63,11 @@ __global__ void __launch_bounds__(kThreads)
   const bool used = row < outcome.rows && rank < ranks;
   list_vectors(used ? decision.weights[row * ranks + rank] : 0, mixes[row]);
   const double divisor = outcome.divisor > 0 ? mixes[row].count : 0;
-  // Zeros add nothing, unless nothing else is there.
+  // Zeros add nothing, unless nothing else is there. They are then copied, whatever their weight: a
+  // sum reads its vectors without asking whether they are null.
   if (row < outcome.rows && outcome.previous_weight != 0 &&
       (has_previous || mixes[row].count == 0)) {
-    append(ranks, outcome.previous_weight, mixes[row]);
+    append(ranks, has_previous ? outcome.previous_weight : 1, mixes[row]);
   }
   finish(divisor, 1, mixes[row]);
 }

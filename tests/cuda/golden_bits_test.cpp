@@ -100,7 +100,7 @@ std::map<std::string, std::vector<std::uint64_t>> current() {
       }
     }
   }
-  // Stages of 32 columns, of which 8 are one run of float32 sums.
+  // The pairs of a strip are shared by several blocks.
   found["krum(f=1)/float32/256"] = Run("krum(f=1)", 256, 300, DType::kFloat32).hashes();
   return found;
 }

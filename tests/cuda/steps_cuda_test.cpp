@@ -160,6 +160,22 @@ TEST_CASE("a row that is scaled by 0 is there, and zeros") {
   for (const double distance : distances(device.side, c.plan)) CHECK(distance == 0);
 }
 
+TEST_CASE("zeros may be all that has weight, and need not have all of it") {
+  for (const DType dtype : kTypes) {
+    const Case c{byzccl::plan(Rule::parse("centered_clipping(tau=2)"), 5, dtype),
+                 test::random_stack(5, 40, dtype), 40, dtype};
+    DeviceSide device(c);
+    rules::Outcome outcome;  // as where the weights of the vectors are too small for a float64
+    outcome.rows = 1;
+    outcome.previous_weight = 0.75;
+    test::write(device.side.decision.outcome, &outcome, sizeof outcome, device.stream.get());
+    Row out(40, dtype);
+    for (std::int64_t i = 0; i < 40; ++i) out.set(i, 1);
+    device.combine(c.plan, out);
+    for (std::int64_t i = 0; i < 40; ++i) CHECK(out.at(i) == 0);
+  }
+}
+
 TEST_CASE("the most vectors there may be are formed, and sorted, within their tables") {
   compare("clip(tau=1)+mean", 256, 5, DType::kFloat32, false);
   compare("clip(tau=1)+median", 256, 5, DType::kFloat32, false);
