@@ -24,7 +24,7 @@ void Landing::retire(std::shared_ptr<void> memory, int device) noexcept {
     auto read = std::make_unique<Event>();
     const std::lock_guard lock(mutex_);
     read->record(read_);
-    retired_.push_back({std::move(memory), std::move(read)});
+    retired_.push_back({memory, std::move(read)});  // not moved: it outlives a failure here
   } catch (const std::exception&) {
     cudaStreamSynchronize(read_);  // without a mark; the device has failed, and says so elsewhere
   }

@@ -19,6 +19,7 @@ MUTATED = ("kernels/*.cuh", "kernels/*.cu", "kernels/strips.hpp", "kernels/cells
 FLAGS = ("tests/cuda/device_double_test.cpp",)
 PROGRAMS = (
     "strips_test",
+    "digest_test",
     "column_words_test",
     "pairwise_order_test",
     "golden_bits_test",
