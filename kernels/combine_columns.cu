@@ -17,8 +17,10 @@ void launch_kernel(const Vectors& vectors, ColumnJob job, T* out, cudaStream_t s
   const auto rows = static_cast<std::size_t>(job.window.rows);
   job.is_aligned = job.mixes == nullptr && are_aligned<Access>(vectors.x.first(rows), offset);
   auto table = row_table<kMaxRows>(vectors.x);
-  if (job.mixes == nullptr) {
-    for (int i = job.window.rows; i < N; ++i) table.x[i] = table.x[0];
+  if constexpr (N > 0) {
+    if (job.mixes == nullptr) {
+      for (std::size_t i = rows; i < N; ++i) table.x[i] = table.x[0];
+    }
   }
   const int width = Block::width(job.window.rows);
   launch("combine_columns", combine_columns_kernel<T, W, N, use>,
