@@ -41,12 +41,15 @@ struct Strips {
   BYZCCL_HD static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 };
 
-/// The strips of `columns` columns in tiles of `tile`, a multiple of 1024: strips of at most 8192
-/// columns, or 4096 above 16 rows, whose columns cost more.
+/// The strips of `columns` columns in tiles of `tile`, a multiple of 1024: of at most 8192 columns,
+/// or 4096 above 16 rows, whose columns cost more; and so many to a tile that the strips of a shard
+/// are as many as the blocks that run at a time.
 BYZCCL_HD inline Strips strips(std::int64_t columns, std::int64_t tile, int n) {
   const std::int64_t units = tile / 1024;
   const std::int64_t most = n <= 16 ? 8 : 4;
-  const std::int64_t per_tile = (units + most - 1) / most;
+  const std::int64_t least_count = n <= 8 ? 8 : n <= 32 ? 4 : 1;
+  const std::int64_t widest = Strips::smaller(most, (units + least_count - 1) / least_count);
+  const std::int64_t per_tile = (units + widest - 1) / widest;
   return {columns, tile, (units + per_tile - 1) / per_tile * 1024, static_cast<int>(per_tile)};
 }
 

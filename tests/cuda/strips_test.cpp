@@ -63,7 +63,17 @@ TEST_CASE("no tile follows the one with the last column") {
 TEST_CASE("strips are as wide as they may be") {
   CHECK(strips(1 << 20, 65536, 16).width == 8192);
   CHECK(strips(1 << 20, 65536, 17).width == 4096);
-  CHECK(strips(8192, 8192, 16).width == 8192);
+  CHECK(strips(1 << 20, 8192, 64).width == 4096);
+}
+
+TEST_CASE("the strips of a shard fill the device where its tiles are small") {
+  for (const auto& [n, least] : {std::pair{2, 5}, {8, 5}, {9, 3}, {32, 3}}) {
+    for (std::int64_t units = 1; units <= 64; ++units) {
+      const Strips cut = strips(units * 1024, units * 1024, n);
+      CAPTURE(n, units, cut.width);
+      CHECK(cut.count() >= std::min<std::int64_t>(units, least));
+    }
+  }
 }
 
 TEST_CASE("a thread of the register kernel adds up at most 256 terms") {
