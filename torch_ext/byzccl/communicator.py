@@ -42,12 +42,17 @@ def _check_devices(kinds: list[str]) -> None:
         raise MismatchError(f"ranks reduce tensors of different devices: {said}")
 
 
-def _absent(store: Store, size: int) -> list[int]:
-    """Ranks that have not begun to create their communicator; none if the store cannot say."""
+def _absent(store: Store, size: int) -> list[int] | None:
+    """Ranks that have not begun to create their communicator; None if the store cannot say."""
     try:
         return [peer for peer in range(size) if not store.check([f"device/{peer}"])]
     except RuntimeError:
-        return []
+        return None
+
+
+def _devices(store: Store, size: int) -> list[str]:
+    """The kind of device of each rank; waits for those that have not come."""
+    return [store.get(f"device/{peer}").decode() for peer in range(size)]
 
 
 def _contiguous(tensor: torch.Tensor) -> torch.Tensor:
@@ -115,13 +120,15 @@ class Communicator:
             gloo = ProcessGroupGloo(store, rank, size, timeout)
         except RuntimeError as error:
             absent = _absent(store, size)
+            if absent == []:  # who saw first that devices differ has left the others connecting
+                _check_devices(_devices(store, size))
             who = f"; of these have not come: {', '.join(map(str, absent))}" if absent else ""
             raise TransportError(
                 f"rank {rank} did not meet all {size} ranks of the group within {timeout}{who}; "
                 f"each must create the communicator: {error}",
-                absent,
+                absent or [],
             ) from error
-        _check_devices([store.get(f"device/{peer}").decode() for peer in range(size)])
+        _check_devices(_devices(store, size))
         self.rank = rank
         self.size = size
         self.algorithm = algorithm
