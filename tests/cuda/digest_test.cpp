@@ -25,7 +25,7 @@ using test::Row;
 #if defined(__SANITIZE_THREAD__)  // a lane is a thread there
 const std::vector<std::int64_t> kColumns = {0, 1, 7};
 #else
-const std::vector<std::int64_t> kColumns = {0, 1, 2, 3, 4, 5, 7, 8, 9, 4100, 33'001};
+const std::vector<std::int64_t> kColumns = {0, 1, 2, 3, 4, 5, 7, 8, 9, 4100, 6144, 33'001};
 #endif
 
 Row random_row(std::int64_t d, DType dtype, std::size_t offset) {
