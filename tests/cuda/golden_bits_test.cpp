@@ -54,9 +54,10 @@ class Run {
       const auto pairs = steps_->allocate(rules::pair_count(plan_.lines) * sizeof(double));
       const std::size_t bytes = static_cast<std::size_t>(plan_.lines * plan_.n) * sizeof(double);
       D = steps_->allocate(bytes);
-      steps_->pairwise_distances(plan_, decision, {x_.x(), d_, dtype_},
-                                 plan_.ranks <= 9 ? 9 * 1024 : 1024,  // of several strips, or of one
-                                 static_cast<double*>(pairs.get()));
+      steps_->pairwise_distances(
+          plan_, decision, {x_.x(), d_, dtype_},
+          plan_.ranks <= 9 ? 9 * 1024 : 1024,  // of several strips, or of one
+          static_cast<double*>(pairs.get()));
       steps_->spread(static_cast<const double*>(pairs.get()), 1, plan_.lines, plan_.n,
                      static_cast<double*>(D.get()));
       found.push_back(hash(read(D.get(), bytes)));
