@@ -24,6 +24,8 @@ class AlteredWork final : public Work {
       : message_(std::move(message)),
         inner_(transport.send(peer, message_.data(), message_.size())) {}
   void wait(Deadline deadline) override { inner_->wait(deadline); }
+  bool is_lost() override { return inner_->is_lost(); }
+  bool is_done() override { return inner_->is_done(); }
 
  private:
   Message message_;

@@ -3,21 +3,22 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 namespace byzccl::collective {
 
 std::size_t Mail::post_send(int peer, const void* data, std::size_t bytes) {
-  return keep(transport_.send(peer, data, bytes), bytes, traffic_.sent);
+  return keep(peer, transport_.send(peer, data, bytes), bytes, traffic_.sent);
 }
 
 std::size_t Mail::post_recv(int peer, void* data, std::size_t bytes) {
-  return keep(transport_.recv(peer, data, bytes), bytes, traffic_.received);
+  return keep(peer, transport_.recv(peer, data, bytes), bytes, traffic_.received);
 }
 
-std::size_t Mail::keep(std::unique_ptr<Work> work, std::size_t bytes,
+std::size_t Mail::keep(int peer, std::unique_ptr<Work> work, std::size_t bytes,
                        std::atomic<std::int64_t>& as) {
-  posted_.push_back({std::move(work), bytes, &as});
+  posted_.push_back({peer, std::move(work), bytes, &as});
   return posted_.size() - 1;
 }
 
@@ -40,14 +41,16 @@ void Mail::post_cut(Transport& over, std::span<const Outgoing> out, std::span<co
       if (offset >= parcel.bytes) continue;
       more = true;
       const std::size_t bytes = std::min(limit, parcel.bytes - offset);
-      keep(over.recv(parcel.peer, static_cast<std::byte*>(parcel.data) + offset, bytes), bytes,
+      keep(parcel.peer,
+           over.recv(parcel.peer, static_cast<std::byte*>(parcel.data) + offset, bytes), bytes,
            traffic_.received);
     }
     for (const Outgoing& parcel : out) {
       if (offset >= parcel.bytes) continue;
       more = true;
       const std::size_t bytes = std::min(limit, parcel.bytes - offset);
-      keep(over.send(parcel.peer, static_cast<const std::byte*>(parcel.data) + offset, bytes),
+      keep(parcel.peer,
+           over.send(parcel.peer, static_cast<const std::byte*>(parcel.data) + offset, bytes),
            bytes, traffic_.sent);
     }
   }
@@ -73,6 +76,22 @@ void Mail::exchange_uncut(std::span<const Outgoing> out, std::span<const Incomin
   const Deadline deadline = Clock::now() + options_.timeout;
   for (std::size_t i = 0; i < posted_.size(); ++i) wait(i, deadline);
   clear();
+}
+
+std::vector<int> Mail::missing() {
+  std::set<int> peers;
+  for (const Posted& posted : posted_) {
+    if (posted.work && !posted.work->is_done()) peers.insert(posted.peer);
+  }
+  return {peers.begin(), peers.end()};
+}
+
+std::vector<int> Mail::lost() {
+  std::set<int> peers;
+  for (const Posted& posted : posted_) {
+    if (posted.work && posted.work->is_lost()) peers.insert(posted.peer);
+  }
+  return {peers.begin(), peers.end()};
 }
 
 void Mail::clear() {

@@ -66,12 +66,18 @@ class Mail {
   /// Waits for what post_* returned; once for each. @throws PeerError
   void wait(std::size_t posted) { wait(posted, Clock::now() + options_.timeout); }
 
+  /// Once a wait has failed: the peers of what is not done, ascending. What is under way may end.
+  std::vector<int> missing();
+  /// Of these the ones that are known to be gone. Nothing ends.
+  std::vector<int> lost();
+
   /// Forgets everything posted. Only when all of it is done, or the transport aborted.
   void clear();
 
  private:
   struct Posted {
-    std::unique_ptr<Work> work;
+    int peer;
+    std::unique_ptr<Work> work;  ///< null once it was waited for
     std::size_t bytes;
     std::atomic<std::int64_t>* counter;
   };
@@ -79,7 +85,8 @@ class Mail {
   void wait(std::size_t posted, Deadline deadline);
   void post_cut(Transport& over, std::span<const Outgoing> out, std::span<const Incoming> in,
                 std::size_t limit);
-  std::size_t keep(std::unique_ptr<Work> work, std::size_t bytes, std::atomic<std::int64_t>& as);
+  std::size_t keep(int peer, std::unique_ptr<Work> work, std::size_t bytes,
+                   std::atomic<std::int64_t>& as);
 
   Transport& transport_;
   const CommunicatorOptions& options_;

@@ -11,6 +11,7 @@ namespace byzccl::transport {
 class NoMessage final : public Work {
  public:
   void wait(Deadline) override {}
+  bool is_done() override { return true; }
 };
 
 /// @throws InvalidArgument

@@ -57,6 +57,8 @@ class SendWork final : public Work {
   void wait(Deadline) override {
     if (!sent_) throw PeerError(peer_, false, concat("rank ", peer_, " closed the connection"));
   }
+  bool is_lost() override { return !sent_; }
+  bool is_done() override { return sent_; }
 
  private:
   int peer_;
@@ -70,6 +72,8 @@ class RecvWork final : public Work {
   void wait(Deadline deadline) override {
     group_->box(from_, to_).wait(*receipt_, from_, deadline);
   }
+  bool is_lost() override { return group_->box(from_, to_).is_lost(*receipt_); }
+  bool is_done() override { return group_->box(from_, to_).is_filled(*receipt_); }
 
  private:
   std::shared_ptr<Group> group_;

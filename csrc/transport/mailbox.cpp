@@ -55,6 +55,16 @@ void Mailbox::wait(const Receipt& receipt, int sender, Deadline deadline) {
   throw PeerError(sender, true, concat("rank ", sender, " did not send in time"));
 }
 
+bool Mailbox::is_filled(const Receipt& receipt) const {
+  const std::lock_guard lock(mutex_);
+  return receipt.filled && receipt.sent_bytes == receipt.bytes;
+}
+
+bool Mailbox::is_lost(const Receipt& receipt) const {
+  const std::lock_guard lock(mutex_);
+  return !receipt.filled && (sender_closed_ || receiver_closed_);
+}
+
 void Mailbox::close_sender() {
   const std::lock_guard lock(mutex_);
   sender_closed_ = true;

@@ -31,6 +31,10 @@ class Mailbox {
   /// @throws PeerError that names `sender`
   void wait(const Receipt& receipt, int sender, Deadline deadline);
 
+  bool is_filled(const Receipt& receipt) const;
+  /// Nothing will fill it any more.
+  bool is_lost(const Receipt& receipt) const;
+
   /// The sender sends no more.
   void close_sender();
   /// The receiver takes no more; afterwards no buffer of its is touched.
@@ -43,7 +47,7 @@ class Mailbox {
   };
   static void fill(Receipt& receipt, const void* data, std::size_t bytes);
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Message> sent_;  // at most one of the two is not empty
   std::deque<std::shared_ptr<Receipt>> asked_;

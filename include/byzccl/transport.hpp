@@ -43,6 +43,11 @@ class Work {
   /// now on; then nothing waits here, and poll() tells what goes wrong. @throws PeerError when the
   /// peer is gone, the transport was aborted, or `deadline` has passed.
   virtual void wait(Deadline deadline) = 0;
+  /// Whether it can never be done, because the peer is gone. Does not wait; false if not known.
+  virtual bool is_lost() { return false; }
+  /// Whether it is done. Does not wait; false if not known. Asked only once another Work of the
+  /// transport has failed, and before abort(): the answer may end what is still under way.
+  virtual bool is_done() { return false; }
 };
 
 /// The control path: a few short strings that all ranks can read, even when the data path is gone.

@@ -112,6 +112,24 @@ TEST_CASE("a rank that stopped is seen as gone, after what it had sent") {
   CHECK(error_of(*sent, in(10'000)).has_value());
 }
 
+TEST_CASE("a message tells without a wait whether it is done or lost") {
+  const auto ends = local_transports(2);
+  const int sent = 7;
+  std::vector<int> got(2);
+  const auto first = ends[0]->recv(1, &got[0], sizeof(int));
+  const auto second = ends[0]->recv(1, &got[1], sizeof(int));
+  CHECK_FALSE((first->is_done() || first->is_lost()));
+  const auto out = ends[1]->send(0, &sent, sizeof(int));
+  CHECK((out->is_done() && !out->is_lost()));
+  CHECK((first->is_done() && !first->is_lost()));
+  CHECK_FALSE((second->is_done() || second->is_lost()));
+  ends[1]->abort();
+  CHECK((first->is_done() && !first->is_lost()));
+  CHECK((second->is_lost() && !second->is_done()));
+  CHECK(ends[0]->send(1, &sent, sizeof(int))->is_lost());
+  CHECK(ends[0]->send(1, &sent, 0)->is_done());
+}
+
 TEST_CASE("abort wakes who waits, on both sides") {
   const auto ends = local_transports(2);
   std::atomic<int> woken{0};

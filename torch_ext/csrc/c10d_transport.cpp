@@ -78,6 +78,33 @@ class C10dWork : public Work {
                     aborted ? "the transport was aborted" : failure);
   }
 
+  /// An interrupted wait ends at once: with an error if the connection is closed.
+  bool is_lost() override {
+    const std::lock_guard lock(traffic_->mutex);
+    if (!message_.failure.empty()) return true;
+    if (!message_.work || traffic_->aborted) return false;
+    try {
+      message_.work->abort();
+      message_.work->wait(milliseconds(1));
+      return false;
+    } catch (const std::exception& error) {
+      message_.failure = message_of(error);
+      return true;
+    }
+  }
+
+  /// Gloo tells only by waiting, and a wait that fails closes all connections.
+  bool is_done() override {
+    const std::lock_guard lock(traffic_->mutex);
+    if (!message_.failure.empty() || traffic_->aborted) return false;
+    if (!message_.work) return true;
+    message_.failure = wait_for(*message_.work, Clock::now());
+    if (!message_.failure.empty()) return false;
+    traffic_->pending.erase(&message_);
+    message_.work.reset();
+    return true;
+  }
+
  private:
   /// Empty if all went well.
   static std::string wait_for(c10d::Work& work, Deadline deadline) {

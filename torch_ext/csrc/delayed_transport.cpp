@@ -45,7 +45,22 @@ class HeldWork : public Work {
     message_->work->wait(deadline);
   }
 
+  bool is_lost() override {
+    Work* const work = left();
+    return work != nullptr && work->is_lost();
+  }
+  bool is_done() override {
+    Work* const work = left();
+    return work != nullptr && work->is_done();
+  }
+
  private:
+  /// Null: it is still held back.
+  Work* left() const {
+    const std::lock_guard lock(queue_->mutex);
+    return message_->work.get();
+  }
+
   std::shared_ptr<Queue> queue_;
   std::shared_ptr<Held> message_;
 };

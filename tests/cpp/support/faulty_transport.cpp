@@ -27,6 +27,8 @@ class SlowWork final : public Work {
     std::this_thread::sleep_for(delay_);
     inner_->wait(deadline);
   }
+  bool is_lost() override { return inner_->is_lost(); }
+  bool is_done() override { return inner_->is_done(); }
 
  private:
   std::unique_ptr<Work> inner_;
