@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -14,10 +15,11 @@ from byzccl.communicator import Communicator
 from byzccl.errors import InvalidArgument, TransportError
 from byzccl.pending import Pending
 from byzccl.rule import RuleLike
+from byzccl.timeouts import Timeout, resolve
 
-# A communicator per group, algorithm and device. It holds no reference to its group, and goes with
-# it.
-_Key = tuple[str, torch.device]
+# A communicator per group, algorithm, device and timeout. It holds no reference to its group, and
+# goes with it.
+_Key = tuple[str, torch.device, timedelta]
 _cache: weakref.WeakKeyDictionary[dist.ProcessGroup, dict[_Key, Communicator]] = (
     weakref.WeakKeyDictionary()
 )
@@ -28,17 +30,19 @@ def default_algorithm() -> str:
     return os.environ.get("BYZCCL_ALGORITHM", "sharded")
 
 
-def communicator_of(group: dist.ProcessGroup, device: torch.device) -> Communicator:
-    """The communicator that all_reduce uses for `group` and tensors on `device`.
+def communicator_of(
+    group: dist.ProcessGroup, device: torch.device, timeout: Timeout = None
+) -> Communicator:
+    """The communicator that all_reduce uses for `group`, tensors on `device` and `timeout`.
 
-    The first call meets the other ranks.
+    The first call with each of them meets the other ranks.
     """
     if device.type != "cuda":  # the CPU's communicator says what is wrong with others, to all ranks
         device = torch.device("cpu")
-    key = (default_algorithm(), device)
+    key = (default_algorithm(), device, resolve(timeout, group))
     of_group = _cache.setdefault(group, {})
     if key not in of_group:
-        of_group[key] = Communicator(group, key[0], device=device)
+        of_group[key] = Communicator(group, key[0], key[2], device=device)
     failure = of_group[key].failure
     if failure is not None:
         raise TransportError(
@@ -76,15 +80,19 @@ def all_reduce(
     async_op: bool = False,
     *,
     previous: torch.Tensor | None = None,
+    timeout: Timeout = None,
 ) -> Pending | None:
     """`tensor` becomes the aggregate of all ranks' tensors by `rule`, the same bits on every rank.
 
     As torch.distributed.all_reduce: in place; returns None, or with `async_op` a handle with wait()
     and is_completed(). A rank outside the group gets a warning and None. The algorithm is that of
     the environment variable BYZCCL_ALGORITHM ("sharded" or "ring"); no result depends on it.
-    A rank that keeps the others waiting for 5 minutes is named, whatever the group's own timeout; a
-    Communicator may have another. `previous` is for centered_clipping alone: its output of the step
-    before, alike on all ranks and in memory of its own.
+    `previous` is for centered_clipping alone: its output of the step before, alike on all ranks and
+    in memory of its own.
+
+    A rank that keeps the others waiting for `timeout` is named: a timedelta or seconds, None for
+    the group's own. The calls with one timeout share a communicator, and the first of them meets
+    the other ranks; so all ranks must give the same.
 
     A CUDA tensor is taken in the order of the current stream, and travels over NCCL; the group's
     backend may be any. The call, or wait(), returns once all ranks have agreed on it and the work
@@ -97,7 +105,9 @@ def all_reduce(
     if c10d._rank_not_in_group(group):
         c10d._warn_not_in_group("byzccl.all_reduce")
         return None
-    pending = communicator_of(member_of(group), tensor.device).all_reduce(tensor, rule, previous)
+    pending = communicator_of(member_of(group), tensor.device, timeout).all_reduce(
+        tensor, rule, previous
+    )
     if async_op:
         return pending
     pending.wait()

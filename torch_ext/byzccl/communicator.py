@@ -20,6 +20,7 @@ from byzccl import _C
 from byzccl.errors import Error, InvalidArgument, MismatchError, TransportError
 from byzccl.pending import Exchange, Pending, check_process
 from byzccl.rule import RuleLike
+from byzccl.timeouts import Timeout, resolve
 
 # One count per group: its ranks create their communicators in the same order, so equal counts meet
 # in the store. Not per name: a rank that was replaced has not seen the earlier groups of that name.
@@ -81,7 +82,7 @@ class Communicator:
         self,
         group: dist.ProcessGroup | None = None,
         algorithm: str = "sharded",
-        timeout: timedelta = timedelta(minutes=5),
+        timeout: Timeout = None,
         chunk_bytes: int = 4 << 20,
         *,
         device: torch.device | str = "cpu",
@@ -93,7 +94,9 @@ class Communicator:
         Args:
             group: None for the default one; the caller must be a member.
             algorithm: "sharded" or "ring". No result depends on it.
-            timeout: how long one rank may keep the others waiting before they name it.
+            timeout: how long one rank may keep the others waiting before they name it: a timedelta
+                or seconds, at least 1 ms and at most 24.8 days (more counts as that); None is the
+                group's own.
             chunk_bytes: most bytes of one message. No result depends on it.
             device: where the tensors lie: the CPU on all ranks, or a CUDA device of each rank's.
             delay_ms: holds every message back, to try a slow network. On the CPU only.
@@ -106,9 +109,7 @@ class Communicator:
             raise InvalidArgument("the default process group has not been initialized")
         if not isinstance(group, dist.ProcessGroup) or c10d._rank_not_in_group(group):
             raise InvalidArgument("no usable process group: this rank is not a member of it")
-        timeout_ms = timeout // timedelta(milliseconds=1)
-        if timeout_ms < 1:
-            raise InvalidArgument(f"timeout must be at least 1 ms, got {timeout}")
+        timeout = resolve(timeout, group)
         count = next(_count.setdefault(group, itertools.count()))
         store = PrefixStore(
             f"byzccl/{group.group_name}/{count}", c10d._get_process_group_store(group)
@@ -136,7 +137,7 @@ class Communicator:
             gloo,
             store,
             algorithm,
-            timeout_ms,
+            timeout // timedelta(milliseconds=1),
             chunk_bytes,
             _C.Wire(delay_ms, deceit),
             self.device,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from byzccl.managed import managed_device
 from byzccl.memory import Memory
 from byzccl.pending import Exchange, Pending
 from byzccl.rule import RuleLike
+from byzccl.timeouts import Timeout
 
 _STATE_VERSION = 1
 
@@ -214,14 +214,16 @@ def robustify(
     rule: RuleLike = "guarded_mean(f=1)",
     *,
     algorithm: str = "sharded",
-    timeout: timedelta = timedelta(minutes=5),
+    timeout: Timeout = None,
     tamper: Tamper | None = None,
     delay_ms: int = 0,
     deceit: str = "none",
 ) -> Robust:
     """Makes the gradients of `model` the aggregate by `rule` instead of the mean.
 
-    Call it once, on every rank of the model's group, before the first backward pass. `tamper` is
+    Call it once, on every rank of the model's group, before the first backward pass. `timeout` is
+    how long one rank may keep the others waiting before they name it, as in Communicator: None is
+    the timeout of the model's group. `tamper` is
     called with each bucket's buffer before it leaves, and may change it: an adversary for
     experiments. `delay_ms` holds every message back, to try a slow network. `deceit` is an attack
     on messages ("equivocate", "tamper") that this rank carries out.

@@ -11,6 +11,7 @@ from torch.distributed.distributed_c10d import GroupName
 
 from byzccl.collectives import communicator_of, member_of
 from byzccl.rule import RuleLike
+from byzccl.timeouts import Timeout, in_seconds
 
 
 def all_reduce(
@@ -19,13 +20,15 @@ def all_reduce(
     group: dist.ProcessGroup | str | None = None,
     *,
     previous: torch.Tensor | None = None,
+    timeout: Timeout = None,
 ) -> torch.Tensor:
     """The aggregate of all ranks' tensors by `rule`, the same bits on every rank.
 
     As byzccl.all_reduce, whose communicator it uses, but `tensor` stays as it was and the result is
     new, contiguous, and there when the call returns (of a CUDA tensor: in the current stream's
-    order). `group` may be given by name;
-    `previous` may be what the call of the step before returned.
+    order). `group` may be given by name; `previous` may be what the call of the step before
+    returned. `timeout` is a constant of a compiled graph: seconds, or a timedelta that was made
+    outside it.
 
     It may be used inside torch.compile(fullgraph=True). The calls of a compiled graph are made in
     the order of the program, and none is left out or made once for two, as each is an exchange of
@@ -36,16 +39,22 @@ def all_reduce(
     byzccl.all_reduce; a rule that cannot be read is a ValueError while the graph is compiled.
     """
     name = group if isinstance(group, str) else member_of(group).group_name
-    result: torch.Tensor = torch.ops.byzccl.all_reduce(tensor, str(rule), name, previous)
+    seconds = in_seconds(timeout)
+    result: torch.Tensor = torch.ops.byzccl.all_reduce(tensor, str(rule), name, previous, seconds)
     return result
 
 
 @torch.library.impl("byzccl::all_reduce", ["CPU", "CUDA"])
 def _all_reduce(
-    tensor: torch.Tensor, rule: str, group: str, previous: torch.Tensor | None = None
+    tensor: torch.Tensor,
+    rule: str,
+    group: str,
+    previous: torch.Tensor | None = None,
+    timeout: float | None = None,
 ) -> torch.Tensor:
     result = tensor.clone(memory_format=torch.contiguous_format)
-    communicator = communicator_of(_resolve_process_group(GroupName(group)), tensor.device)
+    named = _resolve_process_group(GroupName(group))
+    communicator = communicator_of(named, tensor.device, timeout)
     communicator.all_reduce(result, rule, previous).wait()
     return result
 

@@ -65,7 +65,8 @@ at::Tensor aggregate_meta(const at::Tensor& stack, std::string_view rule_text, s
 /// The group is known to the kernel alone, which the Python package brings.
 at::Tensor all_reduce_meta(const at::Tensor& tensor, std::string_view rule_text,
                            std::string_view /*group*/,
-                           const std::optional<at::Tensor>& /*previous*/) {
+                           const std::optional<at::Tensor>& /*previous*/,
+                           std::optional<double> /*timeout*/) {
   return as_value_error([&] {
     Rule::parse(rule_text);
     dtype_of(tensor.scalar_type());
@@ -111,8 +112,10 @@ TORCH_LIBRARY(byzccl, m) {
   m.def(
       "aggregate(Tensor stack, str rule, int own=-1, int step=0, Tensor? previous=None) -> Tensor",
       {at::Tag::pt2_compliant_tag});
-  m.def("all_reduce(Tensor tensor, str rule, str group, Tensor? previous=None) -> Tensor",
-        {at::Tag::pt2_compliant_tag});
+  m.def(
+      "all_reduce(Tensor tensor, str rule, str group, Tensor? previous=None, "
+      "float? timeout=None) -> Tensor",
+      {at::Tag::pt2_compliant_tag});
   m.def("craft(Tensor honest, str attack, int n, int f, int rank, int step) -> Tensor",
         {at::Tag::pt2_compliant_tag});
 }
