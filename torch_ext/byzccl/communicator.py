@@ -10,6 +10,7 @@ import os
 import weakref
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
@@ -197,6 +198,9 @@ class Communicator:
     def abort(self, reason: str) -> None:
         """Gives up: whatever is under way fails with a TransportError that carries `reason`."""
         self._open().abort(reason)
+
+    def __reduce__(self) -> NoReturn:
+        raise Error("a communicator cannot be copied or pickled: make one in each process")
 
     def close(self) -> None:
         """Ends the communicator. Again is a no-op."""

@@ -13,12 +13,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from byzccl import _C, report
 from byzccl.communicator import Communicator
+from byzccl.copies import Copied, connect, release
 from byzccl.errors import Error, InvalidArgument
 from byzccl.managed import managed_device
 from byzccl.memory import Memory
 from byzccl.pending import Exchange, Pending
 from byzccl.rule import RuleLike
 from byzccl.timeouts import Timeout
+from byzccl.wrappers import ddp_of
 
 _STATE_VERSION = 1
 
@@ -179,6 +181,9 @@ class Robust:
         self._read()
         return tuple(self._excluded)
 
+    def __reduce__(self) -> tuple[type[Copied], tuple[()]]:
+        return Copied, ()
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint needs to go on, keyed by parameter name where it concerns one."""
         self._read()
@@ -210,7 +215,7 @@ class Robust:
 
 
 def robustify(
-    model: DistributedDataParallel,
+    model: DistributedDataParallel | object,
     rule: RuleLike = "guarded_mean(f=1)",
     *,
     algorithm: str = "sharded",
@@ -220,6 +225,9 @@ def robustify(
     deceit: str = "none",
 ) -> Robust:
     """Makes the gradients of `model` the aggregate by `rule` instead of the mean.
+
+    `model` is a DistributedDataParallel, or a module or object that holds exactly one, such as
+    torch.compile(ddp) or a trainer.
 
     Call it once, on every rank of the model's group, before the first backward pass. `timeout` is
     how long one rank may keep the others waiting before they name it, as in Communicator: None is
@@ -240,16 +248,20 @@ def robustify(
     backend of the model's group, and no step waits for the device but those of a rule that keeps
     its previous output (centered_clipping).
     """
-    device = managed_device(model)
-    _C.explain(torch.zeros(model.process_group.size(), 1), str(rule))  # its text and its bound on n
+    ddp = ddp_of(model)
+    device = managed_device(ddp)
+    size = ddp.process_group.size()
+    _C.explain(torch.zeros(size, 1, device="cpu"), str(rule))  # its text and its bound on n
     communicator = Communicator(
-        model.process_group,
+        ddp.process_group,
         algorithm,
         timeout,
         device=device,
         delay_ms=delay_ms,
         deceit=deceit,
     )
-    robust = Robust(model, rule, communicator, tamper)
-    model.register_comm_hook(None, robust._hook)
+    release(ddp)
+    robust = Robust(ddp, rule, communicator, tamper)
+    ddp.register_comm_hook(None, robust._hook)
+    connect(ddp, robust)
     return robust

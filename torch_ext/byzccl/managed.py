@@ -6,13 +6,38 @@ from __future__ import annotations
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from byzccl.copies import is_copy
 from byzccl.errors import InvalidArgument
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-def _is_sparse(module: torch.nn.Module) -> bool:
-    return isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag)) and module.sparse
+def _sparse_names(model: DistributedDataParallel) -> list[str]:
+    """Of the parameters whose gradients DDP expects to be sparse."""
+    parameters, are_sparse = model._build_params_for_reducer()
+    sparse = {id(p) for p, is_sparse in zip(parameters, are_sparse, strict=True) if is_sparse}
+    return [name for name, p in model.module.named_parameters() if id(p) in sparse]
+
+
+def managed_parameters(model: DistributedDataParallel) -> list[torch.Tensor]:
+    """Those that DDP's Reducer reduces: neither ignored nor frozen when DDP was built.
+
+    Raises InvalidArgument if one of them has sparse gradients.
+    """
+    sparse = _sparse_names(model)
+    if sparse:
+        raise InvalidArgument(
+            f"gradients must be dense, got an embedding with sparse=True: {', '.join(sparse)}"
+        )
+    try:
+        # The Reducer's own, as ddp.parameters() has more.
+        buckets = model.reducer._get_zeros_like_grad_buckets()
+    except RuntimeError as error:  # it has no zeros of sparse gradients
+        raise InvalidArgument(
+            "gradients must be dense: an embedding with sparse=True was frozen after DDP had been "
+            "built; build DDP anew"
+        ) from error
+    return [parameter for bucket in buckets for parameter in bucket.parameters()]
 
 
 def managed_device(model: DistributedDataParallel) -> torch.device:
@@ -20,21 +45,17 @@ def managed_device(model: DistributedDataParallel) -> torch.device:
 
     Raises InvalidArgument where the hook would not see every gradient, or the library reduce none.
     """
-    if not isinstance(model, DistributedDataParallel):
-        raise InvalidArgument(f"robustify needs a DistributedDataParallel, got {type(model)}")
     if getattr(model, "_use_python_reducer", False):
         raise InvalidArgument("optimize_ddp='python_reducer' ignores what a hook returns")
     if getattr(model, "_delay_all_reduce_params", None):
         raise InvalidArgument("delay_all_reduce_named_params averages those past the hook")
     if getattr(model, "mixed_precision", None) is not None:
         raise InvalidArgument("DDP's mixed_precision needs the hook for itself")
-    managed = [p for p in model._module_parameters if p.requires_grad]
-    if any(hasattr(p, "_in_backward_optimizers") for p in managed):
+    if any(hasattr(p, "_in_backward_optimizers") for p in model._module_parameters):
         raise InvalidArgument("an optimizer in the backward pass needs the hook for itself")
-    if model._comm_hooks:
+    if model._comm_hooks and not is_copy(model):
         raise InvalidArgument("the model has a communication hook already; DDP takes one")
-    if any(_is_sparse(module) for module in model.module.modules()):
-        raise InvalidArgument("gradients must be dense, got an embedding with sparse=True")
+    managed = managed_parameters(model)
     dtypes = sorted({str(p.dtype) for p in managed if p.dtype not in _DTYPES})
     if dtypes:
         raise InvalidArgument(

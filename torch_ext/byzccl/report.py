@@ -79,7 +79,7 @@ def read(raw: _C.Report) -> Report:
     """The report that the library returned, as Python data."""
 
     def vector(values: list[float]) -> torch.Tensor:
-        return torch.tensor(values, dtype=torch.float64)
+        return torch.tensor(values, dtype=torch.float64, device="cpu")
 
     rows = math.isqrt(len(raw.distances))  # of buckets, behind bucketing
     return Report(
