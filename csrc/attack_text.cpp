@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "csrc/attack_table.hpp"
+#include "csrc/text_length.hpp"
 
 namespace byzccl {
 namespace {
@@ -142,6 +143,7 @@ std::string fallback_text(const Parameter& parameter) {
 }  // namespace
 
 Attack Attack::parse(std::string_view text) {
+  check_length(text, "an attack");
   Reader reader(text);
   const std::string_view name = reader.name();
   const Row* row = nullptr;

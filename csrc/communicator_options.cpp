@@ -4,6 +4,8 @@
 #include <byzccl/communicator.hpp>
 #include <byzccl/error.hpp>
 
+#include "csrc/text_length.hpp"
+
 namespace byzccl {
 
 std::string_view to_text(Algorithm algorithm) {
@@ -11,6 +13,7 @@ std::string_view to_text(Algorithm algorithm) {
 }
 
 Algorithm parse_algorithm(std::string_view text) {
+  check_length(text, "an algorithm");
   for (const Algorithm algorithm : {Algorithm::kSharded, Algorithm::kRing}) {
     if (text == to_text(algorithm)) return algorithm;
   }

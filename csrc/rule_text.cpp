@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "csrc/rule_table.hpp"
+#include "csrc/text_length.hpp"
 
 namespace byzccl {
 namespace {
@@ -205,6 +206,7 @@ std::string write_term(const Signature& signature, const T& owner) {
 }  // namespace
 
 Rule Rule::parse(std::string_view text) {
+  check_length(text, "a rule");
   const std::vector<Term> terms = Scanner(text).expression();
   Rule rule;
   const StepInfo* next = step_table().data();

@@ -107,7 +107,7 @@ struct Attack {
 
   /// Reads `alie(z=1.5)`, in the grammar of rules, and `min_max(perturbation=sign)`: the directions
   /// are unit, std and sign. Spaces between tokens are ignored, numbers are finite, integers have
-  /// no point or exponent. @throws InvalidArgument with what is known.
+  /// no point or exponent. At most 400 characters. @throws InvalidArgument with what is known.
   static Attack parse(std::string_view text);
   bool operator==(const Attack&) const = default;
 };

@@ -65,7 +65,7 @@ struct Rule {
   std::optional<Step> nnm = std::nullopt;
 
   /// Reads `krum(f=2)` or `bucketing(s=2)+nnm+krum(f=2)`; spaces between tokens are ignored.
-  /// @throws InvalidArgument with what is known or which bound broke.
+  /// At most 400 characters. @throws InvalidArgument with what is known or which bound broke.
   static Rule parse(std::string_view text);
 
   bool operator==(const Rule&) const = default;

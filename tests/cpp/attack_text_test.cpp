@@ -91,6 +91,8 @@ TEST_CASE("Text of attacks, both ways") {
 }
 
 TEST_CASE("A mistake in a text is answered with what is known") {
+  CHECK(message_of(std::string(401, 'a')) ==
+        "the text of an attack has at most 400 characters, got 401");
   CHECK(has(message_of("bitflip"), "known are none, sign_flip"));
   CHECK(has(message_of("min_max(perturbation=mean)"), "expected unit, std or sign at position 21"));
   CHECK(has(message_of("min_max(gamma=1)"), "it has perturbation"));

@@ -114,6 +114,9 @@ TEST_CASE("errors say what is known, or which bound broke") {
   CHECK(error_of("krum(f=1") ==
         "cannot read the rule \"krum(f=1\": expected \",\" or \")\", but it ends");
   CHECK(error_of("") == "cannot read the rule \"\": expected a rule, but it ends");
+  CHECK(error_of(std::string(401, 'k')) ==
+        "the text of a rule has at most 400 characters, got 401");
+  CHECK(Rule::parse("krum(f=1)" + std::string(391, ' ')) == Rule::parse("krum(f=1)"));
 }
 
 }  // namespace

@@ -71,20 +71,6 @@ def test_a_mistake_of_one_rank_is_told_to_all(mistake):
     run(N, body)
 
 
-def test_what_is_no_tensor_is_told_to_all():
-    def body(rank):
-        communicator = byzccl.Communicator(timeout=timedelta(seconds=20))
-        expected = AttributeError if rank == WRONG else byzccl.MismatchError
-        with pytest.raises(expected, match="NoneType"):
-            communicator.all_reduce(None if rank == WRONG else torch.ones(10), "median").wait()
-        expected = TypeError if rank == WRONG else byzccl.MismatchError
-        with pytest.raises(expected, match="incompatible function arguments"):
-            communicator.reduce(torch.ones(10), "median", "0" if rank == WRONG else 0).wait()
-        goes_on(communicator)
-
-    run(N, body)
-
-
 def test_a_result_reaches_a_tensor_that_is_not_contiguous():
     def body(rank):
         communicator = byzccl.Communicator(timeout=timedelta(seconds=20))

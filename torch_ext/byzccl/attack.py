@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from byzccl import _C
+from byzccl.arguments import integer_of, text_of
+from byzccl.vectors import Vector, stacked
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,26 @@ def attacks() -> tuple[AttackInfo, ...]:
 
 
 def craft(
-    honest: torch.Tensor, attack: str, *, n: int, f: int, rank: int, step: int = 0
+    honest: Vector | Sequence[Vector], attack: str, *, n: int, f: int, rank: int, step: int = 0
 ) -> torch.Tensor:
     """What the adversary at `rank` sends, given the honest vectors [h, ...]: a vector [...].
+
+    `honest` is a tensor or an array, or a list of h vectors, as aggregate() takes them.
 
     `attack` is text such as "alie(z=1.5)"; n counts all ranks and f the Byzantine ones. `rank` and
     `step` seed what is random. Raises ValueError for an unknown attack or a bad parameter.
     """
-    result: torch.Tensor = torch.ops.byzccl.craft(honest, attack, n, f, rank, step)
+    result: torch.Tensor = torch.ops.byzccl.craft(
+        stacked(honest, "honest", dicts=False).stack,
+        text_of(attack, "attack"),
+        *_numbers(n, f, rank, step),
+    )
     return result
+
+
+def _numbers(n: int, f: int, rank: int, step: int) -> tuple[int, int, int, int]:
+    counts = (integer_of(count, name, 32) for count, name in ((n, "n"), (f, "f"), (rank, "rank")))
+    return (*counts, integer_of(step, "step"))  # type: ignore[return-value]
 
 
 class Adversary:
@@ -61,15 +75,17 @@ class Adversary:
 
     def __init__(self, attack: str) -> None:
         """Raises InvalidArgument for an unknown attack, a bad parameter or one on messages."""
-        self._core = _C.Adversary(attack)
+        self._core = _C.Adversary(text_of(attack, "attack"))
 
     def craft(
-        self, honest: torch.Tensor, *, n: int, f: int, rank: int, step: int = 0
+        self, honest: Vector | Sequence[Vector], *, n: int, f: int, rank: int, step: int = 0
     ) -> torch.Tensor:
         """As the function; call it once a step. A vector of another shape or dtype begins anew."""
-        return self._core.craft(honest.detach(), n, f, rank, step)
+        return self._core.craft(
+            stacked(honest, "honest", dicts=False).stack.detach(), *_numbers(n, f, rank, step)
+        )
 
 
 def canonical(attack: str) -> str:
     """The attack's text as the library prints it. Raises InvalidArgument."""
-    return _C.canonical_attack(attack)
+    return _C.canonical_attack(text_of(attack, "attack"))

@@ -11,8 +11,9 @@ import torch
 import torch.distributed as dist
 from torch.distributed import distributed_c10d as c10d
 
+from byzccl.arguments import group_of, is_no_member
 from byzccl.communicator import Communicator
-from byzccl.errors import InvalidArgument, TransportError
+from byzccl.errors import TransportError
 from byzccl.pending import Pending
 from byzccl.rule import RuleLike
 from byzccl.timeouts import Timeout, resolve
@@ -61,16 +62,19 @@ def forget(group: dist.ProcessGroup | None = None) -> None:
     every rank of the group calls it, and then all_reduce again. What is still under way fails. For
     a group that all_reduce was not called on, nothing happens.
     """
-    for communicator in _cache.pop(member_of(group), {}).values():
+    for communicator in _cache.pop(group_of(group), {}).values():
         communicator.close()
 
 
-def member_of(group: dist.ProcessGroup | None) -> dist.ProcessGroup:
-    """`group`, or the default one."""
-    world = dist.group.WORLD if group is None else group
-    if world is None:
-        raise InvalidArgument("the default process group has not been initialized")
-    return world
+def device_of(tensor: object, group: dist.ProcessGroup) -> torch.device:
+    """The device of the communicator for `tensor`.
+
+    Of what is no tensor: that of the last call, as the other ranks wait there to hear of it.
+    """
+    if isinstance(tensor, torch.Tensor):
+        return tensor.device
+    devices = [device for _, device, _ in _cache.get(group, {})]
+    return devices[-1] if devices else torch.device("cpu")
 
 
 def all_reduce(
@@ -102,12 +106,12 @@ def all_reduce(
     names the ranks held responsible in `suspects`); docs/errors.md says what may be used after
     which.
     """
-    if c10d._rank_not_in_group(group):
+    if is_no_member(group):
         c10d._warn_not_in_group("byzccl.all_reduce")
         return None
-    pending = communicator_of(member_of(group), tensor.device, timeout).all_reduce(
-        tensor, rule, previous
-    )
+    member = group_of(group)
+    communicator = communicator_of(member, device_of(tensor, member), timeout)
+    pending = communicator.all_reduce(tensor, rule, previous)
     if async_op:
         return pending
     pending.wait()

@@ -18,9 +18,10 @@ from torch._C._distributed_c10d import PrefixStore, ProcessGroupGloo, Store
 from torch.distributed import distributed_c10d as c10d
 
 from byzccl import _C
+from byzccl.arguments import group_of, integer_of, optional_tensor_of, tensor_of, text_of
 from byzccl.errors import Error, InvalidArgument, MismatchError, TransportError
 from byzccl.pending import Exchange, Pending, check_process
-from byzccl.rule import RuleLike
+from byzccl.rule import RuleLike, rule_text
 from byzccl.timeouts import Timeout, resolve
 
 # One count per group: its ranks create their communicators in the same order, so equal counts meet
@@ -104,12 +105,10 @@ class Communicator:
             deceit: an attack on messages, "equivocate" or "tamper", that this rank carries out. On
                 the CPU only.
         """
-        if group is None:
-            group = dist.group.WORLD
-        if group is None:
-            raise InvalidArgument("the default process group has not been initialized")
-        if not isinstance(group, dist.ProcessGroup) or c10d._rank_not_in_group(group):
-            raise InvalidArgument("no usable process group: this rank is not a member of it")
+        group = group_of(group)
+        algorithm, deceit = text_of(algorithm, "algorithm"), text_of(deceit, "deceit")
+        chunk_bytes = integer_of(chunk_bytes, "chunk_bytes")
+        delay_ms = integer_of(delay_ms, "delay_ms")
         timeout = resolve(timeout, group)
         count = next(_count.setdefault(group, itertools.count()))
         store = PrefixStore(
@@ -156,25 +155,33 @@ class Communicator:
         `previous` is for centered_clipping alone: what it made of the step before, alike on all
         ranks, in memory of its own. Until the reduction is done it must stay as it is.
         """
+        with self._given():
+            text = rule_text(rule)
+            target = tensor_of(tensor, "tensor").detach()
+            before = optional_tensor_of(previous, "previous")
         with self._call() as core:
-            target = tensor.detach()
             flat = _contiguous(target)
-            before = None if previous is None else _contiguous(previous.detach())
-            return Pending(core.all_reduce(flat, str(rule), before), self, target, flat)
+            before = None if before is None else _contiguous(before.detach())
+            return Pending(core.all_reduce(flat, text, before), self, target, flat)
 
     def reduce(self, tensor: torch.Tensor, rule: RuleLike, dst: int) -> Pending:
         """`tensor` becomes the aggregate on rank `dst` of the group; elsewhere it stays."""
+        with self._given():
+            text, root = rule_text(rule), integer_of(dst, "dst", 32)
+            target = tensor_of(tensor, "tensor").detach()
         with self._call() as core:
-            target = tensor.detach()
             flat = _contiguous(target)
-            return Pending(core.reduce(flat, str(rule), dst), self, target, flat)
+            return Pending(core.reduce(flat, text, root), self, target, flat)
 
     def reduce_scatter(self, output: torch.Tensor, input: torch.Tensor, rule: RuleLike) -> Pending:
         """`output` [d / n] becomes this rank's part of the aggregate of the inputs [d]."""
+        with self._given():
+            text = rule_text(rule)
+            target = tensor_of(output, "output").detach()
+            source = tensor_of(input, "input").detach()
         with self._call() as core:
-            target = output.detach()
             flat = _contiguous(target)
-            pending = core.reduce_scatter(flat, _contiguous(input.detach()), str(rule))
+            pending = core.reduce_scatter(flat, _contiguous(source), text)
             return Pending(pending, self, target, flat)
 
     def begin(self, rule: RuleLike) -> Exchange:
@@ -182,8 +189,10 @@ class Communicator:
 
         The selection is made once, over all that was added. One exchange at a time.
         """
+        with self._given():
+            text = rule_text(rule)
         with self._call() as core:
-            return Exchange(core.begin(str(rule)), self)
+            return Exchange(core.begin(text), self)
 
     @property
     def bytes_sent(self) -> int:
@@ -197,7 +206,7 @@ class Communicator:
 
     def abort(self, reason: str) -> None:
         """Gives up: whatever is under way fails with a TransportError that carries `reason`."""
-        self._open().abort(reason)
+        self._open().abort(text_of(reason, "reason"))
 
     def __reduce__(self) -> NoReturn:
         raise Error("a communicator cannot be copied or pickled: make one in each process")
@@ -205,6 +214,20 @@ class Communicator:
     def close(self) -> None:
         """Ends the communicator. Again is a no-op."""
         self._core = None
+
+    def refuse(self, mistake: str) -> None:
+        """Stands for a call that a mistake on this rank prevents: the others hear of it now."""
+        self._open().refuse(mistake)
+
+    @contextlib.contextmanager
+    def _given(self) -> Iterator[None]:
+        """What the caller gave is looked at here. The other ranks hear of a mistake in it."""
+        core = self._open()
+        try:
+            yield
+        except InvalidArgument as error:
+            core.refuse(str(error))
+            raise
 
     @contextlib.contextmanager
     def _call(self) -> Iterator[_C.Communicator]:

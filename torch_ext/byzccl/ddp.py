@@ -18,7 +18,7 @@ from byzccl.errors import Error, InvalidArgument
 from byzccl.managed import managed_device
 from byzccl.memory import Memory
 from byzccl.pending import Exchange, Pending
-from byzccl.rule import RuleLike
+from byzccl.rule import RuleLike, rule_text
 from byzccl.timeouts import Timeout
 from byzccl.wrappers import ddp_of
 
@@ -49,7 +49,7 @@ class Robust:
         communicator: Communicator,
         tamper: Tamper | None,
     ) -> None:
-        self.rule = _C.canonical(str(rule))
+        self.rule = _C.canonical(rule_text(rule))
         self.communicator = communicator
         self.error: Exception | None = None
         """What the last step raised; None if it went well."""
@@ -251,7 +251,8 @@ def robustify(
     ddp = ddp_of(model)
     device = managed_device(ddp)
     size = ddp.process_group.size()
-    _C.explain(torch.zeros(size, 1, device="cpu"), str(rule))  # its text and its bound on n
+    # Its text, and its bound on n.
+    _C.explain(torch.zeros(size, 1, device="cpu"), rule_text(rule))
     communicator = Communicator(
         ddp.process_group,
         algorithm,

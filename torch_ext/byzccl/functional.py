@@ -9,8 +9,10 @@ from torch._C._distributed_c10d import _resolve_process_group
 from torch._library.effects import EffectType
 from torch.distributed.distributed_c10d import GroupName
 
-from byzccl.collectives import communicator_of, member_of
-from byzccl.rule import RuleLike
+from byzccl.arguments import group_of, optional_tensor_of, shortened, tensor_of
+from byzccl.collectives import communicator_of, device_of
+from byzccl.errors import InvalidArgument
+from byzccl.rule import RuleLike, rule_text
 from byzccl.timeouts import Timeout, in_seconds
 
 
@@ -38,10 +40,26 @@ def all_reduce(
     Raises InvalidArgument or MismatchError (ValueErrors) and TransportError, as
     byzccl.all_reduce; a rule that cannot be read is a ValueError while the graph is compiled.
     """
-    name = group if isinstance(group, str) else member_of(group).group_name
+    name = group if isinstance(group, str) else group_of(group).group_name
     seconds = in_seconds(timeout)
-    result: torch.Tensor = torch.ops.byzccl.all_reduce(tensor, str(rule), name, previous, seconds)
+    try:
+        text = rule_text(rule)
+        tensor_of(tensor, "tensor")
+        optional_tensor_of(previous, "previous")
+    except InvalidArgument as error:
+        if not torch.compiler.is_compiling():
+            member = _group_named(name)
+            communicator_of(member, device_of(tensor, member), timeout).refuse(str(error))
+        raise
+    result: torch.Tensor = torch.ops.byzccl.all_reduce(tensor, text, name, previous, seconds)
     return result
+
+
+def _group_named(name: str) -> dist.ProcessGroup:
+    try:
+        return _resolve_process_group(GroupName(name))
+    except RuntimeError:
+        raise InvalidArgument(f'there is no process group named "{shortened(name)}"') from None
 
 
 @torch.library.impl("byzccl::all_reduce", ["CPU", "CUDA"])
@@ -53,8 +71,7 @@ def _all_reduce(
     timeout: float | None = None,
 ) -> torch.Tensor:
     result = tensor.clone(memory_format=torch.contiguous_format)
-    named = _resolve_process_group(GroupName(group))
-    communicator = communicator_of(named, tensor.device, timeout)
+    communicator = communicator_of(_group_named(group), tensor.device, timeout)
     communicator.all_reduce(result, rule, previous).wait()
     return result
 

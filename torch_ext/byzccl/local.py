@@ -3,21 +3,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, overload
+
 import torch
 
 from byzccl import _C, report
-from byzccl.rule import RuleLike
+from byzccl.arguments import integer_of
+from byzccl.rule import RuleLike, rule_text
+from byzccl.vectors import Entries, Stacked, Vector, stacked
 
 
+def _caller(
+    vectors: Stacked, own: int | None, step: int, previous: Any
+) -> tuple[int, int, torch.Tensor | None]:
+    return (
+        -1 if own is None else integer_of(own, "own"),
+        integer_of(step, "step"),
+        vectors.previous(previous),
+    )
+
+
+@overload
 def aggregate(
-    stack: torch.Tensor,
+    stack: Vector | Sequence[Vector],
     rule: RuleLike,
     *,
     own: int | None = None,
     step: int = 0,
-    previous: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """The aggregate of the n vectors in `stack` [n, ...], of shape [...] and the same dtype.
+    previous: Vector | None = None,
+) -> torch.Tensor: ...
+@overload
+def aggregate(
+    stack: Entries | Sequence[Entries],
+    rule: RuleLike,
+    *,
+    own: int | None = None,
+    step: int = 0,
+    previous: Entries | None = None,
+) -> dict[str, torch.Tensor]: ...
+def aggregate(
+    stack: Vector | Sequence[Vector] | Entries | Sequence[Entries],
+    rule: RuleLike,
+    *,
+    own: int | None = None,
+    step: int = 0,
+    previous: Vector | Entries | None = None,
+) -> torch.Tensor | dict[str, torch.Tensor]:
+    """The aggregate of n vectors, in the form of one of them.
+
+    `stack` is one of
+
+    - a tensor [n, ...]; the result is a tensor [...]
+    - a list or tuple of n tensors of one shape, dtype and device; the result is one more
+    - an array [n, ...] or a list of n, of numpy or of any library with DLPack; the result is a
+      tensor
+    - a list of n dicts with the same keys, shapes and dtypes, such as state dicts, or one dict of
+      stacks [n, ...], such as torch.func.stack_module_state makes; the result is a dict. There is
+      one selection, over all entries: together they are one vector. If their dtypes differ, it is
+      made and combined in the widest (torch.promote_types), and each entry is rounded to its own
+      at the end. An integer entry, such as BatchNorm's num_batches_tracked, is refused by name.
+
+    A tensor or array is read where it lies; lists and dicts are copied into one stack.
 
     float32, float16, bfloat16 or float64, on the CPU or a CUDA device. NaN and Inf are data: they
     end up where the rule puts them and never raise. There is no gradient: a backward pass through
@@ -25,35 +72,41 @@ def aggregate(
 
     Some rules depend on more, which the others ignore: monna on `own`, the caller's vector in
     [0, n); bucketing on `step`; centered_clipping on `previous`, its output of the step before
-    (shape [...], the stack's dtype and device). Without it, or if it is not finite, it stands for
-    zeros. Keep the older one when a step fails closed.
+    (in the form of the result, the stack's dtype and device). Without it, or if it is not finite,
+    it stands for zeros. Keep the older one when a step fails closed.
 
     On a CUDA device the work is enqueued on the current stream, nothing synchronises, and a CUDA
     graph may capture it.
 
     Raises ValueError for an unknown rule, a bound that n breaks, a shape, a dtype or a mix of
-    devices, and RuntimeError for a CUDA tensor in a build without CUDA.
+    devices (InvalidArgument for what has the wrong type), and RuntimeError for a CUDA tensor in a
+    build without CUDA.
     """
+    vectors = stacked(stack)
+    text = rule_text(rule)
     result: torch.Tensor = torch.ops.byzccl.aggregate(
-        stack, str(rule), -1 if own is None else own, step, previous
+        vectors.stack, text, *_caller(vectors, own, step, previous)
     )
-    return result
+    return vectors.result(result)
 
 
 def explain(
-    stack: torch.Tensor,
+    stack: Vector | Sequence[Vector] | Entries | Sequence[Entries],
     rule: RuleLike,
     *,
     own: int | None = None,
     step: int = 0,
-    previous: torch.Tensor | None = None,
+    previous: Vector | Entries | None = None,
 ) -> report.Report:
-    """What the rule decides about the vectors of `stack` [n, ...]; nothing is combined.
+    """What the rule decides about the n vectors of `stack`; nothing is combined.
 
     Arguments and errors as in aggregate(), but CudaError for RuntimeError. On a CUDA device the
     report stays there until one of its fields is first asked for; that waits for the stream.
     """
-    if previous is not None:
-        previous = previous.detach()
-    found = _C.explain(stack.detach(), str(rule), -1 if own is None else own, step, previous)
-    return report.later(found.read) if stack.is_cuda else report.read(found.read())
+    vectors = stacked(stack)
+    text = rule_text(rule)
+    number, at, before = _caller(vectors, own, step, previous)
+    if before is not None:
+        before = before.detach()
+    found = _C.explain(vectors.stack.detach(), text, number, at, before)
+    return report.later(found.read) if vectors.stack.is_cuda else report.read(found.read())

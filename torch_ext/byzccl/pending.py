@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from byzccl import _C, report
-from byzccl.errors import Error, TransportError
+from byzccl.arguments import optional_tensor_of, tensor_of
+from byzccl.errors import Error, InvalidArgument, TransportError
 
 if TYPE_CHECKING:
     from byzccl.communicator import Communicator
@@ -99,6 +100,12 @@ class Exchange:
         memory of its own. Raises InvalidArgument.
         """
         check_process(self._maker)
+        try:
+            tensor_of(tensor, "tensor")
+            optional_tensor_of(previous, "previous")
+        except InvalidArgument as error:
+            self._core.refuse(str(error))
+            raise
         self._core.add(tensor, previous)
 
     def finish(self) -> Pending:

@@ -13,6 +13,7 @@ import torch
 from typing_extensions import Self
 
 from byzccl import _C
+from byzccl.arguments import text_of, type_name
 from byzccl.errors import InvalidArgument
 
 R = TypeVar("R", bound="Rule")
@@ -30,8 +31,11 @@ def _canonical(
     given = [(key, value) for key, value in arguments if value is not None]
     for key, value in given:
         if not isinstance(value, Real) or isinstance(value, bool):
-            raise InvalidArgument(f"{name}: {key} must be a number, got {value!r}")
-    term = f"{name}({','.join(f'{key}={value!s}' for key, value in given)})"
+            raise InvalidArgument(f"{name}: {key} must be a number, got {type_name(value)}")
+    try:
+        term = f"{name}({','.join(f'{key}={value!s}' for key, value in given)})"
+    except ValueError:  # an integer of more digits than Python writes
+        raise InvalidArgument(f"{name}: a parameter is out of range") from None
     text = _C.canonical("+".join([*steps, term, *([rule] if rule else [])]))
     return text.removesuffix(f"+{rule}")
 
@@ -135,6 +139,7 @@ class Rule(Term):
 
         Raises InvalidArgument, and says what is known or what was meant.
         """
+        text = text_of(text, "text")
         terms = [
             _class_named(name)(
                 **{key: json.loads(value) for key, value in re.findall(r"(\w+)=([^,]+)", inside)}
@@ -149,6 +154,23 @@ class Rule(Term):
 
 RuleLike: TypeAlias = str | Rule
 """A rule, or its text."""
+
+
+def rule_text(rule: object) -> str:
+    """The text of `rule`, as it was given; the core says whether it can be read.
+
+    Raises InvalidArgument for what is neither text nor a rule.
+    """
+    if isinstance(rule, Rule):
+        return rule.text
+    if isinstance(rule, str):
+        return text_of(rule, "rule")
+    got = type_name(rule)
+    if isinstance(rule, (Step, Steps)):
+        got += ": put a rule behind it with +"
+    elif isinstance(rule, type) and issubclass(rule, Rule):
+        got = f"the class {rule.__name__}: make a rule of it, as {rule.__name__}(...)"
+    raise InvalidArgument(f"rule must be text or a byzccl.Rule, got {got}")
 
 
 def subclasses(base: type[Any]) -> dict[str, type[Any]]:

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
@@ -65,6 +66,8 @@ class Exchange {
   /// Starts to exchange the tensor and returns. finish() writes the result over it. `previous`, of
   /// as many elements and the same dtype, is for rules that need the previous output.
   void add(at::Tensor tensor, std::optional<at::Tensor> previous = std::nullopt);
+  /// Stands for an add that the caller's mistake prevents: the others learn of it, not wait.
+  void refuse(const std::string& mistake);
   Pending finish();
 
  private:

@@ -101,6 +101,11 @@ void Exchange::add(at::Tensor tensor, std::optional<at::Tensor> previous) {
   core_.add(x, d, dtype, flight_->keep(std::move(previous)));
 }
 
+void Exchange::refuse(const std::string& mistake) {
+  const std::lock_guard lock(*flight_->turn);
+  core_.refuse(mistake);
+}
+
 Pending Exchange::finish() {
   const std::lock_guard lock(*flight_->turn);
   follow_torch_threads();

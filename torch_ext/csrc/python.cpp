@@ -152,6 +152,7 @@ void bind_communicator(py::module_& m) {
 
   py::class_<Exchange, Holder<Exchange>>(m, "Exchange")
       .def("add", &Exchange::add, py::arg("tensor"), py::arg("previous") = std::nullopt, NoGil())
+      .def("refuse", &Exchange::refuse, py::arg("mistake"), NoGil())
       .def("finish", &Exchange::finish, NoGil());
 
   py::class_<Wire>(m, "Wire").def(py::init([](std::int64_t delay_ms, const std::string& deceit) {
