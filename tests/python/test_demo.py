@@ -102,10 +102,44 @@ def test_the_results_agree_with_themselves(content):
             assert sum(counts) == STEPS * (WORKERS - 1)
 
 
-def test_ranks_lie_only_as_far_as_the_rule_allows(content):
-    ranks = {run["rule"]: run["byzantine"] for run in content["runs"]}
-    assert ranks["krum(f=2)"] == [5, 6]
-    assert ranks[RULES[-1]] == [6]
+def test_all_ranks_that_were_asked_for_lie(content):
+    """Also where the rule is written for fewer."""
+    assert [run["byzantine"] for run in content["runs"]] == [[5, 6]] * len(content["runs"])
+
+
+def test_fewer_attackers_are_told():
+    from byzccl.lab import demo, run
+
+    settings = run.Settings(workers=8, byzantine=2)
+    runs = demo.plan_runs(["bulyan", "krum", "krum(f=1)", "mean"], ["nan"], settings, d=10)
+    assert [r.byzantine for r in runs] == [[7], [6, 7], [6, 7], [6, 7]]
+    told = demo.fewer_attackers(runs, settings)
+    assert told == ["bulyan(f=1): 8 ranks allow no larger f, so it meets 1 Byzantine rank, not 2."]
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "message"),
+    [
+        ("sklearn", ["--data", "digits"], "pip install scikit-learn"),
+        ("matplotlib", [], 'matplotlib is missing: pip install "byzccl[demo]"'),
+        ("rich", [], 'rich is missing: pip install "byzccl[demo]"'),
+    ],
+)
+def test_a_missing_package_is_named(module, arguments, message, tmp_path):
+    """Whether it is installed here or not."""
+    hidden = tmp_path / "sitecustomize.py"
+    hidden.write_text(f"import sys\nsys.modules[{module!r}] = None\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "byzccl", "demo", *arguments, "--out", str(tmp_path / "out")],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{PACKAGE}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert message in " ".join((done.stdout + done.stderr).split())
+    assert "Traceback" not in done.stderr
 
 
 def test_the_page_shows_what_is_there(out):

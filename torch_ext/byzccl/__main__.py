@@ -64,8 +64,12 @@ def main() -> int:
         from byzccl.doctor import main as examine
 
         return examine()
-    from byzccl.lab.demo import main as run_demo
-
+    try:
+        from byzccl.lab.demo import main as run_demo
+    except ModuleNotFoundError as error:  # the rest of the command line works without
+        package = (error.name or "a package").partition(".")[0]
+        print(f'demo: {package} is missing: pip install "byzccl[demo]"', file=sys.stderr)
+        return 2
     return run_demo(args)
 
 

@@ -43,6 +43,11 @@ def load(name: str = "auto", root: Path = FASHION_MNIST) -> Dataset:
 
 def fashion_mnist(root: Path) -> Dataset:
     """60,000 and 10,000 pictures, averaged from 28 x 28 down to 14 x 14 pixels."""
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"Fashion-MNIST is not in {root}: apt-get install dataset-fashion-mnist, or take "
+            "--data digits"
+        )
     parts: list[NDArray[np.float32] | NDArray[np.int64]] = []
     for part in ("train", "t10k"):
         pixels = read_idx(root / f"{part}-images-idx3-ubyte.gz")
@@ -55,8 +60,13 @@ def fashion_mnist(root: Path) -> Dataset:
 
 def digits() -> Dataset:
     """1,797 pictures of 8 x 8 pixels, every fifth of them for the test."""
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped, import-not-found, unused-ignore]
-
+    try:
+        from sklearn.datasets import load_digits  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"the digits come with scikit-learn, and {error.name} is missing: "
+            "pip install scikit-learn"
+        ) from None
     bunch = load_digits()
     images = ((bunch.images - 4.9) / 6.0).astype(np.float32)[:, None]
     labels = bunch.target.astype(np.int64)

@@ -52,6 +52,8 @@ def main(args: argparse.Namespace) -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the workers
     console.print(page.describe(settings, dataset.name), highlight=False, markup=False)
+    for sentence in fewer_attackers(runs, settings):
+        console.print(sentence, highlight=False, markup=False)
     start = time.perf_counter()
     try:
         results = train(runs, settings, dataset, console)
@@ -94,6 +96,17 @@ def plan_runs(rules: list[str], attacks: list[str], settings: Settings, d: int) 
                 trial.craft(torch.zeros(n - f, d), n=n, f=f, rank=n - 1)
             runs.append(Run(rule, attack, list(range(n - f, n))))
     return runs
+
+
+def fewer_attackers(runs: list[Run], settings: Settings) -> list[str]:
+    """A sentence for each rule that meets fewer Byzantine ranks than were asked for."""
+    counts = {run.rule: len(run.byzantine) for run in runs}
+    return [
+        f"{rule}: {settings.workers} ranks allow no larger f, so it meets {count} Byzantine "
+        f"{'rank' if count == 1 else 'ranks'}, not {settings.byzantine}."
+        for rule, count in counts.items()
+        if count < settings.byzantine
+    ]
 
 
 def train(
