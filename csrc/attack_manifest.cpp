@@ -12,13 +12,16 @@ using collective::Header;
 using collective::Message;
 using collective::Operation;
 
-Content Manifest::next(const void* data, std::size_t bytes) {
-  if (is_header(data, bytes)) {
-    Header header;
-    std::memcpy(&header, data, sizeof(header));
-    read(header);
-    return Content::kHeader;
+void Manifest::read(const void* data, std::size_t bytes) {
+  Header header;
+  if (bytes != sizeof(header)) {
+    throw Error(concat("an adversary met a header of ", bytes, " bytes that it does not know"));
   }
+  std::memcpy(&header, data, sizeof(header));
+  read(header);
+}
+
+Content Manifest::next(std::size_t bytes) {
   while (!expected_.empty() && expected_.front().bytes == 0) expected_.pop_front();
   if (expected_.empty() || expected_.front().bytes < bytes) {
     throw Error(concat("an adversary met a message of ", bytes, " bytes that it does not know"));
@@ -26,14 +29,6 @@ Content Manifest::next(const void* data, std::size_t bytes) {
   expected_.front().bytes -= bytes;
   dtype_ = expected_.front().dtype;
   return expected_.front().content;
-}
-
-bool Manifest::is_header(const void* data, std::size_t bytes) const {
-  if (bytes != sizeof(Header)) return false;
-  Header header;
-  std::memcpy(&header, data, sizeof(header));
-  return header.magic == collective::kMagic && header.version == collective::kVersion &&
-         header.rank == rank_ && header.size == size_;
 }
 
 void Manifest::expect(Content content, std::int64_t elements, DType dtype) {

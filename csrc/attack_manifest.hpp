@@ -17,7 +17,6 @@
 namespace byzccl::attacks {
 
 enum class Content : std::uint8_t {
-  kHeader,
   kOwn,       ///< columns of the sender's own vector
   kRelayed,   ///< of somebody else's
   kSums,      ///< norms or distances over the sender's shard
@@ -25,14 +24,16 @@ enum class Content : std::uint8_t {
   kCount,     ///< of NaN columns
 };
 
-/// The messages from one rank to one peer, in their order. It follows the exchanges of
+/// The payload from one rank to one peer, in its order. It follows the exchanges of
 /// csrc/collective: after a change there the sizes below must follow, and tests say so.
 class Manifest {
  public:
   Manifest(int rank, int peer, int size) : rank_(rank), peer_(peer), size_(size) {}
 
+  /// A header that goes before it. @throws Error if it is none
+  void read(const void* data, std::size_t bytes);
   /// The content of the next message. @throws Error if it fits into no exchange
-  Content next(const void* data, std::size_t bytes);
+  Content next(std::size_t bytes);
   /// Of the elements of the newest message, if it was kOwn, kRelayed or kCombined.
   DType dtype() const { return dtype_; }
 
@@ -47,7 +48,6 @@ class Manifest {
     DType dtype;
   };
 
-  bool is_header(const void* data, std::size_t bytes) const;
   void read(const collective::Header& header);
   void expect(Content content, std::int64_t elements, DType dtype);
   void expect_combined(const collective::Call& call, const Add& add);

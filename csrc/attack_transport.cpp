@@ -59,14 +59,16 @@ class DeceivingTransport final : public Transport {
   int size() const override { return inner_->size(); }
   Board& board() override { return inner_->board(); }
   void abort() noexcept override { inner_->abort(); }
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) override {
-    return inner_->recv(peer, data, bytes);
+  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override {
+    return inner_->recv(peer, data, bytes, channel);
   }
 
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) override {
-    if (bytes == 0) return inner_->send(peer, data, bytes);
+  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
+                             Channel channel) override {
     attacks::Manifest& manifest = manifests_[static_cast<std::size_t>(peer)];
-    const Content content = manifest.next(data, bytes);
+    if (channel == Channel::kHeaders) manifest.read(data, bytes);
+    if (channel != Channel::kPayload || bytes == 0) return inner_->send(peer, data, bytes, channel);
+    const Content content = manifest.next(bytes);
     if (!alters(content, peer)) return inner_->send(peer, data, bytes);
     const auto* const begin = static_cast<const std::byte*>(data);
     Message message(begin, begin + bytes);

@@ -271,7 +271,7 @@ std::exception_ptr Worker::judge(const std::string& context, const PeerError& er
   if (const std::exception_ptr reason = given_up()) return reason;
   using Kind = collective::Sighting::Kind;
   collective::Sighting seen{error.timed_out() ? Kind::kTimedOut : Kind::kGone, error.peer(), {}};
-  if (dynamic_cast<const collective::ProtocolError*>(&error) != nullptr) {
+  if (dynamic_cast<const ProtocolError*>(&error) != nullptr) {
     seen.kind = Kind::kLied;
     seen.detail = error.what();
   }

@@ -11,12 +11,6 @@
 
 namespace byzccl::collective {
 
-/// A peer sent what no rank that runs this protocol sends.
-class ProtocolError : public PeerError {
- public:
-  ProtocolError(int peer, const std::string& what) : PeerError(peer, false, what) {}
-};
-
 /// Turns what this rank saw into the error that all ranks of the group throw alike: writes it on
 /// the board, reads for a short while what the others saw, and takes the first verdict that stands.
 /// Without a board the error says what this rank saw.

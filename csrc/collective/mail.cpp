@@ -29,8 +29,8 @@ void Mail::wait(std::size_t index, Deadline deadline) {
   posted.work.reset();
 }
 
-void Mail::post_cut(Transport& over, std::span<const Outgoing> out, std::span<const Incoming> in,
-                    std::size_t limit) {
+void Mail::post_cut(Transport& over, Channel channel, std::span<const Outgoing> out,
+                    std::span<const Incoming> in, std::size_t limit) {
   over.start_batch();
   // A round posts the next message of every parcel. Receives go first, so that data can land where
   // it belongs without a copy in between.
@@ -42,15 +42,16 @@ void Mail::post_cut(Transport& over, std::span<const Outgoing> out, std::span<co
       more = true;
       const std::size_t bytes = std::min(limit, parcel.bytes - offset);
       keep(parcel.peer,
-           over.recv(parcel.peer, static_cast<std::byte*>(parcel.data) + offset, bytes), bytes,
-           traffic_.received);
+           over.recv(parcel.peer, static_cast<std::byte*>(parcel.data) + offset, bytes, channel),
+           bytes, traffic_.received);
     }
     for (const Outgoing& parcel : out) {
       if (offset >= parcel.bytes) continue;
       more = true;
       const std::size_t bytes = std::min(limit, parcel.bytes - offset);
       keep(parcel.peer,
-           over.send(parcel.peer, static_cast<const std::byte*>(parcel.data) + offset, bytes),
+           over.send(parcel.peer, static_cast<const std::byte*>(parcel.data) + offset, bytes,
+                     channel),
            bytes, traffic_.sent);
     }
   }
@@ -58,7 +59,7 @@ void Mail::post_cut(Transport& over, std::span<const Outgoing> out, std::span<co
 }
 
 std::size_t Mail::post(std::span<const Outgoing> out, std::span<const Incoming> in) {
-  post_cut(transport_, out, in, options_.chunk_bytes);
+  post_cut(transport_, Channel::kPayload, out, in, options_.chunk_bytes);
   return posted_.size();
 }
 
@@ -72,7 +73,8 @@ void Mail::exchange(std::span<const Outgoing> out, std::span<const Incoming> in)
 }
 
 void Mail::exchange_uncut(std::span<const Outgoing> out, std::span<const Incoming> in) {
-  post_cut(transport_.control(), out, in, std::numeric_limits<std::ptrdiff_t>::max());
+  post_cut(transport_.control(), Channel::kHeaders, out, in,
+           std::numeric_limits<std::ptrdiff_t>::max());
   const Deadline deadline = Clock::now() + options_.timeout;
   for (std::size_t i = 0; i < posted_.size(); ++i) wait(i, deadline);
   clear();

@@ -83,8 +83,8 @@ class Mail {
   };
 
   void wait(std::size_t posted, Deadline deadline);
-  void post_cut(Transport& over, std::span<const Outgoing> out, std::span<const Incoming> in,
-                std::size_t limit);
+  void post_cut(Transport& over, Channel channel, std::span<const Outgoing> out,
+                std::span<const Incoming> in, std::size_t limit);
   std::size_t keep(int peer, std::unique_ptr<Work> work, std::size_t bytes,
                    std::atomic<std::int64_t>& as);
 

@@ -92,17 +92,18 @@ class LocalTransport final : public Transport {
   int rank() const override { return rank_; }
   int size() const override { return group_->size; }
 
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) override {
+  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
+                             Channel channel) override {
     check_peer(peer, rank_, size());
-    const bool sent = bytes == 0 || group_->box(rank_, peer).send(data, bytes);
+    const bool sent = bytes == 0 || group_->box(rank_, peer).send(data, bytes, channel);
     return std::make_unique<SendWork>(peer, sent);
   }
 
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) override {
+  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override {
     check_peer(peer, rank_, size());
     if (bytes == 0) return std::make_unique<NoMessage>();
     return std::make_unique<RecvWork>(group_, peer, rank_,
-                                      group_->box(peer, rank_).recv(data, bytes));
+                                      group_->box(peer, rank_).recv(data, bytes, channel));
   }
 
   Board& board() override { return group_->board; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "csrc/transport/mailbox.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -12,30 +13,35 @@ void Mailbox::fill(Receipt& receipt, const void* data, std::size_t bytes) {
   receipt.filled = true;
 }
 
-bool Mailbox::send(const void* data, std::size_t bytes) {
+bool Mailbox::send(const void* data, std::size_t bytes, Channel channel) {
   const std::lock_guard lock(mutex_);
   if (sender_closed_ || receiver_closed_) return false;
-  if (asked_.empty()) {
-    Message message{std::make_unique_for_overwrite<std::byte[]>(bytes), bytes};
+  const auto asked = std::find_if(asked_.begin(), asked_.end(),
+                                  [&](const auto& receipt) { return receipt->channel == channel; });
+  if (asked == asked_.end()) {
+    Message message{channel, std::make_unique_for_overwrite<std::byte[]>(bytes), bytes};
     std::memcpy(message.data.get(), data, bytes);
     sent_.push_back(std::move(message));
   } else {
-    fill(*asked_.front(), data, bytes);
-    asked_.pop_front();
+    fill(**asked, data, bytes);
+    asked_.erase(asked);
     changed_.notify_all();
   }
   return true;
 }
 
-std::shared_ptr<Receipt> Mailbox::recv(void* data, std::size_t bytes) {
-  auto receipt = std::make_shared<Receipt>(static_cast<std::byte*>(data), bytes);
+std::shared_ptr<Receipt> Mailbox::recv(void* data, std::size_t bytes, Channel channel) {
+  auto receipt = std::make_shared<Receipt>(channel, static_cast<std::byte*>(data), bytes);
   const std::lock_guard lock(mutex_);
   if (receiver_closed_) return receipt;
-  if (sent_.empty()) {
+  const auto sent = std::find_if(sent_.begin(), sent_.end(), [&](const Message& message) {
+    return message.channel == channel;
+  });
+  if (sent == sent_.end()) {
     asked_.push_back(receipt);
   } else {
-    fill(*receipt, sent_.front().data.get(), sent_.front().bytes);
-    sent_.pop_front();
+    fill(*receipt, sent->data.get(), sent->bytes);
+    sent_.erase(sent);
   }
   return receipt;
 }
@@ -47,9 +53,8 @@ void Mailbox::wait(const Receipt& receipt, int sender, Deadline deadline) {
   if (receiver_closed_) throw PeerError(sender, false, "the transport was aborted");
   if (receipt.filled) {
     if (receipt.sent_bytes == receipt.bytes) return;
-    throw PeerError(sender, false,
-                    concat("rank ", sender, " sent ", receipt.sent_bytes, " bytes where ",
-                           receipt.bytes, " were expected"));
+    throw ProtocolError(sender, concat("it sent a message of ", receipt.sent_bytes, " bytes where ",
+                                       receipt.bytes, " were expected"));
   }
   if (settled) throw PeerError(sender, false, concat("rank ", sender, " closed the connection"));
   throw PeerError(sender, true, concat("rank ", sender, " did not send in time"));

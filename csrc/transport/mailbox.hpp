@@ -15,6 +15,7 @@ namespace byzccl::transport {
 
 /// A receive that was asked for. The mailbox's mutex guards it.
 struct Receipt {
+  Channel channel = Channel::kPayload;
   std::byte* data = nullptr;
   std::size_t bytes = 0;
   std::size_t sent_bytes = 0;  ///< of the message that came; differs from `bytes` by mistake only
@@ -24,11 +25,11 @@ struct Receipt {
 class Mailbox {
  public:
   /// Copies the message; false if one end has been closed.
-  bool send(const void* data, std::size_t bytes);
-  /// The next message goes to `data`, now or when it is sent.
-  std::shared_ptr<Receipt> recv(void* data, std::size_t bytes);
+  bool send(const void* data, std::size_t bytes, Channel channel);
+  /// The next message of the channel goes to `data`, now or when it is sent.
+  std::shared_ptr<Receipt> recv(void* data, std::size_t bytes, Channel channel);
   /// Returns when `receipt` is filled. A message sent before the sender closed is still delivered.
-  /// @throws PeerError that names `sender`
+  /// @throws PeerError that names `sender`; a ProtocolError if the message has another size
   void wait(const Receipt& receipt, int sender, Deadline deadline);
 
   bool is_filled(const Receipt& receipt) const;
@@ -42,6 +43,7 @@ class Mailbox {
 
  private:
   struct Message {
+    Channel channel;
     std::unique_ptr<std::byte[]> data;
     std::size_t bytes = 0;
   };
@@ -49,7 +51,7 @@ class Mailbox {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Message> sent_;  // at most one of the two is not empty
+  std::deque<Message> sent_;  // of each channel, at most one of the two has any
   std::deque<std::shared_ptr<Receipt>> asked_;
   bool sender_closed_ = false;
   bool receiver_closed_ = false;

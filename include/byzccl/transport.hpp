@@ -6,6 +6,7 @@
 #include <byzccl/error.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -35,6 +36,16 @@ class PeerError : public Error {
   bool timed_out_;
 };
 
+/// A peer sent what no rank that runs this protocol sends.
+class ProtocolError : public PeerError {
+ public:
+  ProtocolError(int peer, const std::string& message) : PeerError(peer, false, message) {}
+};
+
+/// Messages of different channels never meet: a receive gets what was sent on its own, so ranks
+/// that are out of step cannot take one kind of message for another. Each is a sequence by itself.
+enum class Channel : std::uint8_t { kPayload, kHeaders, kEchoes, kAccounts };
+
 /// A send or receive on its way. Destroying it before it is done is allowed only after abort().
 class Work {
  public:
@@ -63,9 +74,10 @@ class Board {
   virtual std::string put_first(const std::string& key, const std::string& value) = 0;
 };
 
-/// Point-to-point messages among `size` ranks. Between two ranks messages arrive in the order of
-/// the sends, and the sizes of a send and its recv must agree: callers agree on them beforehand.
-/// Calls enqueue and return. One thread at a time, but abort() may come from any.
+/// Point-to-point messages among `size` ranks. Between two ranks the messages of a channel arrive
+/// in the order of the sends. The sizes of a send and its recv are to agree; where they do not, the
+/// recv's Work throws a ProtocolError, and nothing of the message counts as received. Calls enqueue
+/// and return. One thread at a time, but abort() may come from any.
 ///
 /// A transport is either of the host, which defines the first part alone, or moves what lies on a
 /// device; then `data` is device memory, and the second part says how its messages and the steps on
@@ -76,8 +88,10 @@ class Transport {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   /// `data` must stay until the Work is done. peer != rank; 0 bytes is allowed and moves nothing.
-  virtual std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) = 0;
-  virtual std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) = 0;
+  virtual std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
+                                     Channel channel = Channel::kPayload) = 0;
+  virtual std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes,
+                                     Channel channel = Channel::kPayload) = 0;
   virtual Board& board() = 0;
   /// Gives up: every pending and later Work fails, here and, once they notice, at the peers. Waits
   /// until no buffer is touched any more. Never throws; again is a no-op.

@@ -38,7 +38,7 @@ TEST_CASE("a count of NaN columns that cannot be is thrown by name, and -1 where
   try {
     const std::int64_t sum = findings.count_nan_columns(*steps);
     CHECK(sum == c.sum);
-  } catch (const collective::ProtocolError& error) {
+  } catch (const ProtocolError& error) {
     liar = error.peer();
   }
   CHECK(liar == c.liar);

@@ -155,8 +155,32 @@ TEST_CASE("sizes that disagree are an error, not a crash") {
   int got = 3;
   ends[0]->send(1, out.data(), 4 * sizeof(int))->wait(in(0));
   const auto work = ends[1]->recv(0, &got, sizeof got);
-  CHECK(error_of(*work, in(0)).has_value());
+  CHECK_THROWS_WITH(work->wait(in(0)), "it sent a message of 16 bytes where 4 were expected");
+  CHECK_THROWS_AS(work->wait(in(0)), ProtocolError);
   CHECK(got == 3);
+}
+
+TEST_CASE("messages of different channels never meet, and each channel has its order") {
+  const auto ends = local_transports(2);
+  const std::vector<int> out{1, 2, 3, 4};
+  const auto send = [&](int i, Channel channel) {
+    ends[0]->send(1, &out[static_cast<std::size_t>(i)], sizeof(int), channel)->wait(in(0));
+  };
+  std::vector<int> got(4);
+  const auto recv = [&](int i, Channel channel) {
+    return ends[1]->recv(0, &got[static_cast<std::size_t>(i)], sizeof(int), channel);
+  };
+  send(0, Channel::kHeaders);
+  const auto payload = recv(1, Channel::kPayload);  // asked for before it is sent
+  const auto echo = recv(2, Channel::kEchoes);
+  send(2, Channel::kEchoes);
+  send(1, Channel::kPayload);
+  send(3, Channel::kHeaders);
+  payload->wait(in(0));
+  echo->wait(in(0));
+  recv(0, Channel::kHeaders)->wait(in(0));
+  recv(3, Channel::kHeaders)->wait(in(0));
+  CHECK(got == out);
 }
 
 TEST_CASE("no messages to oneself or to nobody") {

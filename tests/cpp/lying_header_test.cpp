@@ -121,12 +121,16 @@ TEST_CASE("the last step there is, from one rank, makes no liar of an honest one
       const Deadline deadline = Clock::now() + std::chrono::seconds(30);
       collective::Header headers[2];
       for (int peer : {0, 1}) {
-        ends[index]->recv(peer, &headers[peer], sizeof headers[peer])->wait(deadline);
+        ends[index]
+            ->recv(peer, &headers[peer], sizeof headers[peer], Channel::kHeaders)
+            ->wait(deadline);
       }
       collective::Header lie = headers[0];
       lie.rank = 2;
       tell(lie);
-      for (int peer : {0, 1}) ends[index]->send(peer, &lie, sizeof lie)->wait(deadline);
+      for (int peer : {0, 1}) {
+        ends[index]->send(peer, &lie, sizeof lie, Channel::kHeaders)->wait(deadline);
+      }
     }
   });
   for (int rank : {0, 1}) {

@@ -48,11 +48,12 @@ class StoppingTransport final : public Transport {
 
   int rank() const override { return inner_->rank(); }
   int size() const override { return inner_->size(); }
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) override {
-    return inner_->send(peer, data, bytes);
+  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
+                             Channel channel) override {
+    return inner_->send(peer, data, bytes, channel);
   }
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) override {
-    return inner_->recv(peer, data, bytes);
+  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override {
+    return inner_->recv(peer, data, bytes, channel);
   }
   Board& board() override { return inner_->board(); }
   void abort() noexcept override { inner_->abort(); }

@@ -4,17 +4,21 @@
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
-#include <condition_variable>
+#include <list>
 #include <mutex>
-#include <set>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "byzccl_torch.hpp"
+#include "c10d_piece.hpp"
 #include "message_of.hpp"
+#include "slots.hpp"
 #include "store_board.hpp"
+#include "wire.hpp"
 
 namespace byzccl::torch {
 namespace {
@@ -22,112 +26,57 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kBoardLimit{5'000};
-// Tags of our messages run in [0, kLastTag); kLastTag itself is never sent.
-constexpr std::uint32_t kLastTag = (1u << 30) - 1;
 
-/// A message under way.
-struct Message {
-  int peer;
-  c10::intrusive_ptr<c10d::Work> work;  ///< null once done
-  std::string failure;                  ///< the backend refused it at once
-};
+bool any_is_lost(std::list<Piece>& pieces) {
+  return std::any_of(pieces.begin(), pieces.end(), [](Piece& piece) { return piece.is_lost(); });
+}
+bool all_are_done(std::list<Piece>& pieces) {
+  return std::all_of(pieces.begin(), pieces.end(), [](Piece& piece) { return piece.is_done(); });
+}
 
-/// What the transport and its Works share. The backend's Works can be waited for only once each.
-struct Traffic {
-  std::mutex mutex;
-  std::condition_variable quiet;
-  std::set<Message*> pending;
-  int waiting = 0;
-  bool aborted = false;
-};
-
-class C10dWork : public Work {
+class SendWork : public Work {
  public:
-  C10dWork(std::shared_ptr<Traffic> traffic, Message message)
-      : traffic_(std::move(traffic)), message_(std::move(message)) {
-    const std::lock_guard lock(traffic_->mutex);
-    if (message_.work) traffic_->pending.insert(&message_);
-  }
-
-  ~C10dWork() override { forget(); }
-
+  explicit SendWork(Slots::Slot closing) : closing_(std::move(closing)) {}
   void wait(Deadline deadline) override {
-    c10::intrusive_ptr<c10d::Work> work;
-    {
-      const std::lock_guard lock(traffic_->mutex);
-      if (traffic_->aborted) throw PeerError(message_.peer, false, "the transport was aborted");
-      if (!message_.failure.empty()) throw PeerError(message_.peer, false, message_.failure);
-      if (!message_.work) return;
-      work = message_.work;
-      ++traffic_->waiting;
-    }
-    const std::string failure = wait_for(*work, deadline);
-    const bool late = Clock::now() >= deadline;
-    work.reset();
-    forget();
-    bool aborted = false;
-    {
-      const std::lock_guard lock(traffic_->mutex);
-      --traffic_->waiting;
-      traffic_->quiet.notify_all();
-      aborted = traffic_->aborted;
-      message_.failure = failure;
-    }
-    if (failure.empty()) return;
-    throw PeerError(message_.peer, late && !aborted,
-                    aborted ? "the transport was aborted" : failure);
+    for (Piece& piece : pieces) piece.wait(deadline);
   }
-
-  /// An interrupted wait ends at once: with an error if the connection is closed.
-  bool is_lost() override {
-    const std::lock_guard lock(traffic_->mutex);
-    if (!message_.failure.empty()) return true;
-    if (!message_.work || traffic_->aborted) return false;
-    try {
-      message_.work->abort();
-      message_.work->wait(milliseconds(1));
-      return false;
-    } catch (const std::exception& error) {
-      message_.failure = message_of(error);
-      return true;
-    }
-  }
-
-  /// Gloo tells only by waiting, and a wait that fails closes all connections.
-  bool is_done() override {
-    const std::lock_guard lock(traffic_->mutex);
-    if (!message_.failure.empty() || traffic_->aborted) return false;
-    if (!message_.work) return true;
-    message_.failure = wait_for(*message_.work, Clock::now());
-    if (!message_.failure.empty()) return false;
-    traffic_->pending.erase(&message_);
-    message_.work.reset();
-    return true;
-  }
+  bool is_lost() override { return any_is_lost(pieces); }
+  bool is_done() override { return all_are_done(pieces); }
 
  private:
-  /// Empty if all went well.
-  static std::string wait_for(c10d::Work& work, Deadline deadline) {
-    // At least 1 ms: 0 would mean the backend's own timeout.
-    const auto left =
-        std::max(milliseconds(1), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
-    try {
-      return work.wait(left) ? "" : "the transport was aborted";
-    } catch (const std::exception& error) {
-      return message_of(error);
-    }
-  }
+  const Slots::Slot closing_;
 
-  /// Drops the backend's Work, which waits until nobody touches the buffer.
-  void forget() {
-    c10::intrusive_ptr<c10d::Work> work;
-    const std::lock_guard lock(traffic_->mutex);
-    traffic_->pending.erase(&message_);
-    work = std::move(message_.work);
-  }
+ public:
+  std::list<Piece> pieces;  // last: they go before what they are sent from
+};
 
-  std::shared_ptr<Traffic> traffic_;
-  Message message_;
+class RecvWork : public Work {
+ public:
+  RecvWork(const wire::Frame& frame, void* data, Slots::Slot closing)
+      : frame_(frame), data_(static_cast<std::byte*>(data)), closing_(std::move(closing)) {}
+  void wait(Deadline deadline) override {
+    for (Piece& piece : pieces) piece.wait(deadline);
+    if (!closing_) return;  // it was waited for already
+    const std::string fault = wire::open(frame_, data_, closing_.get());
+    if (!fault.empty()) throw ProtocolError(frame_.from, fault);
+    closing_.reset();
+  }
+  bool is_lost() override { return any_is_lost(pieces); }
+  bool is_done() override { return all_are_done(pieces); }
+
+ private:
+  wire::Frame frame_;
+  std::byte* data_;
+  Slots::Slot closing_;
+
+ public:
+  std::list<Piece> pieces;  // last: they go before what they are received into
+};
+
+class NoMessage : public Work {
+ public:
+  void wait(Deadline) override {}
+  bool is_done() override { return true; }
 };
 
 class C10dTransport : public Transport {
@@ -136,19 +85,38 @@ class C10dTransport : public Transport {
                 const c10::intrusive_ptr<c10d::Store>& store)
       : backend_(std::move(backend)),
         board_(store, kBoardLimit),
-        next_send_(static_cast<std::size_t>(backend_->getSize())),
-        next_recv_(next_send_) {}
+        sent_(static_cast<std::size_t>(backend_->getSize())),
+        received_(sent_) {}
 
   int rank() const override { return backend_->getRank(); }
   int size() const override { return backend_->getSize(); }
   Board& board() override { return board_; }
 
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) override {
-    return start(peer, const_cast<void*>(data), bytes, next_send_, &c10d::Backend::send);
+  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
+                             Channel channel) override {
+    if (bytes == 0) return std::make_unique<NoMessage>();
+    const Way way{peer, channel, number_of(sent_, peer, channel), &c10d::Backend::send};
+    const wire::Frame frame = frame_of(rank(), peer, way, bytes);
+    Slots::Slot closing = slots_->take();
+    wire::close(frame, static_cast<const std::byte*>(data), closing.get());
+    std::byte* const place = closing.get();
+    auto work = std::make_unique<SendWork>(std::move(closing));
+    post(way, static_cast<std::byte*>(const_cast<void*>(data)), place, wire::Layout(bytes),
+         wire::Layout(bytes).closing_bytes(), work->pieces);
+    return work;
   }
 
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) override {
-    return start(peer, data, bytes, next_recv_, &c10d::Backend::recv);
+  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override {
+    if (bytes == 0) return std::make_unique<NoMessage>();
+    const Way way{peer, channel, number_of(received_, peer, channel), &c10d::Backend::recv};
+    const wire::Frame frame = frame_of(peer, rank(), way, bytes);
+    Slots::Slot closing = slots_->take();
+    std::byte* const place = closing.get();
+    wire::prepare(bytes, static_cast<std::byte*>(data), place, random_);
+    auto work = std::make_unique<RecvWork>(frame, data, std::move(closing));
+    post(way, static_cast<std::byte*>(data), place, wire::Layout(bytes), wire::kSlotBytes,
+         work->pieces);
+    return work;
   }
 
   void abort() noexcept override {
@@ -157,7 +125,7 @@ class C10dTransport : public Transport {
       std::unique_lock lock(traffic_->mutex);
       if (!traffic_->aborted) {
         traffic_->aborted = true;
-        for (Message* message : traffic_->pending) works.push_back(message->work);
+        for (Posted* posted : traffic_->pending) works.push_back(posted->work);
       }
     }
     for (const auto& work : works) quietly([&] { work->abort(); });
@@ -165,7 +133,7 @@ class C10dTransport : public Transport {
     close_pairs();
     std::unique_lock lock(traffic_->mutex);
     traffic_->quiet.wait(lock, [&] { return traffic_->waiting == 0; });
-    for (Message* message : traffic_->pending) works.push_back(std::move(message->work));
+    for (Posted* posted : traffic_->pending) works.push_back(std::move(posted->work));
     traffic_->pending.clear();
   }
 
@@ -173,22 +141,51 @@ class C10dTransport : public Transport {
   using Start = c10::intrusive_ptr<c10d::Work> (c10d::Backend::*)(std::vector<at::Tensor>&, int,
                                                                   int);
 
-  /// Each message has a tag of its own, so that two of one pair can never be mistaken.
-  std::unique_ptr<Work> start(int peer, void* data, std::size_t bytes,
-                              std::vector<std::uint32_t>& next, Start call) {
-    Message message{peer, {}, {}};
-    if (bytes > 0) {
-      std::uint32_t& tag = next[static_cast<std::size_t>(peer)];
-      try {
-        std::vector<at::Tensor> tensors{
-            at::from_blob(data, {static_cast<std::int64_t>(bytes)}, at::kByte)};
-        message.work = ((*backend_).*call)(tensors, peer, static_cast<int>(tag));
-      } catch (const std::exception& error) {
-        message.failure = message_of(error);
-      }
-      tag = (tag + 1) % kLastTag;
+  /// Where a message goes, and the number of its first piece.
+  struct Way {
+    int peer;
+    Channel channel;
+    std::uint64_t& number;
+    Start start;
+  };
+
+  /// Pieces so far, by peer and channel.
+  using Numbers = std::vector<std::array<std::uint64_t, 4>>;
+  static std::uint64_t& number_of(Numbers& numbers, int peer, Channel channel) {
+    return numbers.at(static_cast<std::size_t>(peer)).at(static_cast<std::size_t>(channel));
+  }
+
+  /// @throws InvalidArgument  there are too many bytes for one message
+  static wire::Frame frame_of(int from, int to, const Way& way, std::size_t bytes) {
+    BYZCCL_CHECK(bytes <= wire::kMostBytes, "a message has at most ", wire::kMostBytes,
+                 " bytes, got ", bytes);
+    return {.channel = way.channel,
+            .from = from,
+            .to = to,
+            .number = way.number + wire::Layout(bytes).pieces,
+            .bytes = bytes};
+  }
+
+  void post(const Way& way, std::byte* data, std::byte* closing, const wire::Layout& layout,
+            std::size_t closing_bytes, std::list<Piece>& pieces) {
+    for (std::size_t piece = 0; piece < layout.pieces; ++piece) {
+      pieces.emplace_back(traffic_, start(way, data + piece * wire::kPiece, wire::kPiece));
     }
-    return std::make_unique<C10dWork>(traffic_, std::move(message));
+    pieces.emplace_back(traffic_, start(way, closing, closing_bytes));
+  }
+
+  /// Each piece has a tag of its own, so that two of one pair can never be mistaken.
+  Posted start(const Way& way, std::byte* data, std::size_t bytes) {
+    Posted posted{way.peer, {}, {}};
+    try {
+      std::vector<at::Tensor> tensors{
+          at::from_blob(data, {static_cast<std::int64_t>(bytes)}, at::kByte)};
+      posted.work = ((*backend_).*way.start)(tensors, way.peer, wire::tag(way.channel, way.number));
+    } catch (const std::exception& error) {
+      posted.failure = message_of(error);
+    }
+    ++way.number;
+    return posted;
   }
 
   /// Gloo has no call that closes connections. A wait that runs out of time closes those of the
@@ -198,7 +195,7 @@ class C10dTransport : public Transport {
     quietly([&] {
       char byte = 0;
       std::vector<at::Tensor> tensors{at::from_blob(&byte, {1}, at::kByte)};
-      backend_->recv(tensors, (rank() + 1) % size(), static_cast<int>(kLastTag))
+      backend_->recv(tensors, (rank() + 1) % size(), static_cast<int>(wire::kLastTag))
           ->wait(milliseconds(1));
     });
   }
@@ -214,8 +211,10 @@ class C10dTransport : public Transport {
   c10::intrusive_ptr<c10d::Backend> backend_;
   StoreBoard board_;
   std::shared_ptr<Traffic> traffic_ = std::make_shared<Traffic>();
-  std::vector<std::uint32_t> next_send_;
-  std::vector<std::uint32_t> next_recv_;
+  const std::shared_ptr<Slots> slots_ = std::make_shared<Slots>(wire::kSlotBytes);
+  Numbers sent_;
+  Numbers received_;
+  std::random_device random_;
   std::atomic<bool> closed_{false};
 };
 

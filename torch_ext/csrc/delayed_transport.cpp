@@ -17,6 +17,7 @@ struct Held {
   int peer;
   const void* data;
   std::size_t bytes;
+  Channel channel;
   Deadline due;
   std::unique_ptr<Work> work;  ///< set when it has left
 };
@@ -79,8 +80,10 @@ class DelayedTransport : public Transport {
   int size() const override { return inner_->size(); }
   Board& board() override { return inner_->board(); }
 
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) override {
-    auto message = std::make_shared<Held>(Held{peer, data, bytes, Clock::now() + delay_, nullptr});
+  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
+                             Channel channel) override {
+    auto message =
+        std::make_shared<Held>(Held{peer, data, bytes, channel, Clock::now() + delay_, nullptr});
     {
       const std::lock_guard lock(queue_->mutex);
       queue_->held.push_back(message);
@@ -89,9 +92,9 @@ class DelayedTransport : public Transport {
     return std::make_unique<HeldWork>(queue_, std::move(message));
   }
 
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) override {
+  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override {
     const std::lock_guard lock(queue_->mutex);  // the courier may be sending
-    return inner_->recv(peer, data, bytes);
+    return inner_->recv(peer, data, bytes, channel);
   }
 
   void abort() noexcept override {
@@ -120,7 +123,7 @@ class DelayedTransport : public Transport {
         continue;
       }
       queue_->held.pop_front();
-      message->work = inner_->send(message->peer, message->data, message->bytes);
+      message->work = inner_->send(message->peer, message->data, message->bytes, message->channel);
       queue_->changed.notify_all();
     }
   }

@@ -36,10 +36,10 @@ class NcclTransport final : public Transport {
 
   int rank() const override { return control_->rank(); }
   int size() const override { return control_->size(); }
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) override {
+  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes, Channel) override {
     return post({true, peer, const_cast<void*>(data), bytes});
   }
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) override {
+  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel) override {
     return post({false, peer, data, bytes});
   }
   void start_batch() override { batches_.start(); }

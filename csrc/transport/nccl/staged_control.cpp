@@ -93,10 +93,10 @@ class StagedControl final : public Transport {
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) override {
+  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes, Channel) override {
     return post({true, peer, const_cast<void*>(data), bytes});
   }
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) override {
+  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel) override {
     return post({false, peer, data, bytes});
   }
   void start_batch() override { batches_.start(); }

@@ -42,20 +42,22 @@ FaultyTransport::FaultyTransport(std::shared_ptr<Transport> inner, FaultPlan pla
       plan_(std::move(plan)),
       broken_board_(std::make_unique<BrokenBoard>()) {}
 
-std::unique_ptr<Work> FaultyTransport::send(int peer, const void* data, std::size_t bytes) {
+std::unique_ptr<Work> FaultyTransport::send(int peer, const void* data, std::size_t bytes,
+                                            Channel channel) {
   const int index = sends_++;
   if (plan_.kind != FaultPlan::Kind::kNone && index >= plan_.sends_before) hold();
-  if (!plan_.rewrite) return inner_->send(peer, data, bytes);
+  if (!plan_.rewrite) return inner_->send(peer, data, bytes, channel);
   const auto* const begin = static_cast<const std::byte*>(data);
   std::vector<std::byte> message(begin, begin + bytes);
   plan_.rewrite(peer, index, message);
-  auto work = inner_->send(peer, message.data(), bytes);
+  auto work = inner_->send(peer, message.data(), bytes, channel);
   work->wait(Clock::now());  // a local send is done at once, so `message` may go
   return work;
 }
 
-std::unique_ptr<Work> FaultyTransport::recv(int peer, void* data, std::size_t bytes) {
-  auto work = inner_->recv(peer, data, bytes);
+std::unique_ptr<Work> FaultyTransport::recv(int peer, void* data, std::size_t bytes,
+                                            Channel channel) {
+  auto work = inner_->recv(peer, data, bytes, channel);
   if (plan_.delay.count() == 0) return work;
   return std::make_unique<SlowWork>(std::move(work), plan_.delay);
 }

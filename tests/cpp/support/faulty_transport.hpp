@@ -34,8 +34,9 @@ class FaultyTransport final : public Transport {
 
   int rank() const override { return inner_->rank(); }
   int size() const override { return inner_->size(); }
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes) override;
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes) override;
+  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
+                             Channel channel) override;
+  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override;
   Board& board() override;
   void abort() noexcept override { inner_->abort(); }
 

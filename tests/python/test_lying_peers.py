@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""One rank speaks the protocol by itself and lies: the others name it, and live."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import torch
+
+import byzccl
+from liar import ACCOUNTS, ECHOES, HEADERS, PAYLOAD, PIECE, Liar, pack
+from ranks import run
+
+N = 4
+BAD = 2
+HONEST = [rank for rank in range(N) if rank != BAD]
+TIMEOUT = timedelta(seconds=5)
+
+Outcome = dict[str, Any]
+
+
+def outcome_of(call: Callable[[], torch.Tensor]) -> Outcome:
+    try:
+        result = call()
+    except byzccl.TransportError as error:
+        return {"is": "lost", "suspects": list(error.suspects), "says": str(error)}
+    except byzccl.MismatchError as error:
+        return {"is": "mismatch", "says": str(error)}
+    return {"is": "done", "bits": hashlib.sha256(result.numpy().tobytes()).hexdigest()}
+
+
+def honest(rank: int, columns: int, algorithm: str, calls: int) -> list[Outcome]:
+    communicator = byzccl.Communicator(None, algorithm, TIMEOUT)
+
+    def call() -> torch.Tensor:
+        x = torch.full((columns,), float(rank))
+        communicator.all_reduce(x, "mda(f=1)").wait()
+        return x
+
+    return [outcome_of(call) for _ in range(calls)]
+
+
+def outcomes(
+    lie: Callable[[Liar], None], columns: int = 100_000, algorithm: str = "sharded", calls: int = 1
+) -> list[list[Outcome]]:
+    """What each honest rank's calls come to; every one of them ends as a process should."""
+
+    def body(rank: int) -> Any:
+        if rank != BAD:
+            return honest(rank, columns, algorithm, calls)
+        liar = Liar(TIMEOUT)
+        lie(liar)
+        time.sleep(60)  # it is there to the end, and silent
+
+    results = run(N, body, lost={BAD}, limit=40)
+    return [results[rank] for rank in HONEST]
+
+
+def check_named(results: list[list[Outcome]], says: str = "") -> None:
+    """All name the liar alone, at the first call."""
+    for calls in results:
+        assert calls[0]["is"] == "lost", results
+        assert calls[0]["suspects"] == [BAD], results
+        assert says in calls[0]["says"], results
+
+
+SIZES = [0, 1, 511, 513, 584, PIECE]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_header_of_another_size_is_data(size):
+    def lie(liar):
+        liar.header()
+        liar.send_raw_all(os.urandom(size), HEADERS)
+
+    check_named(outcomes(lie), "rank 2 broke the protocol: it sent ")
+
+
+def payload_of(liar: Liar, data: bytes, raw: bool) -> None:
+    liar.tell_all(liar.header())
+    liar.send_all(bytes(N), ECHOES)
+    (liar.send_raw_all if raw else liar.send_all)(data, PAYLOAD)
+
+
+@pytest.mark.parametrize("algorithm", ["sharded", "ring"])
+@pytest.mark.parametrize("size", [0, 1, 25_001, PIECE])
+def test_payload_of_another_size_is_data(size, algorithm):
+    results = outcomes(lambda liar: payload_of(liar, os.urandom(size), True), algorithm=algorithm)
+    check_named(results, "rank 2 broke the protocol: it sent ")
+
+
+@pytest.mark.parametrize("size", [1, 4096, PIECE - 1])
+def test_framed_payload_of_another_size_says_how_many_bytes_came(size):
+    results = outcomes(lambda liar: payload_of(liar, os.urandom(size), False))
+    check_named(results, f"it sent a message of {size} bytes where ")
+
+
+@pytest.mark.parametrize("short_by", [1, 15, 16, 17, PIECE - 1, PIECE])
+def test_whole_piece_that_comes_short_is_seen(short_by):
+    """Rank 2 owes rank 0 a shard of 3 MiB: three whole pieces and a closing one."""
+    columns = N * 3 * PIECE // 4
+
+    def lie(liar):
+        shard = bytes(3 * PIECE)
+        liar.tell_all(liar.header())
+        liar.send_all(bytes(N), ECHOES)
+        for peer in liar.peers:
+            for size in (PIECE, PIECE - short_by, PIECE):
+                liar.send_raw(peer, shard[:size], PAYLOAD)
+            liar.send_closing(peer, shard, PAYLOAD)
+
+    check_named(outcomes(lie, columns), "with a piece that is cut short")
+
+
+def test_message_that_is_sent_again_does_not_count_twice():
+    def lie(liar):
+        header = pack(liar.header())
+        for peer in liar.peers:
+            liar.send(peer, header, HEADERS, number=7)
+
+    check_named(outcomes(lie), "it sent a message that does not belong there")
+
+
+def test_flood_of_tags():
+    def lie(liar):
+        for channel in (PAYLOAD, HEADERS, ECHOES, ACCOUNTS):
+            for number in range(50):
+                for peer in liar.peers:
+                    liar.send_raw(peer, bytes(64), channel, (channel << 28) + number)
+
+    check_named(outcomes(lie), "it sent bytes that are no message")
+
+
+@pytest.mark.parametrize("what", ["random", "zeros", "magic"])
+def test_header_of_noise(what):
+    def lie(liar):
+        noise = bytes(512) if what == "zeros" else os.urandom(512)
+        if what == "magic":
+            noise = pack(liar.header())[:8] + noise[8:]
+        else:
+            liar.header()
+        liar.send_all(noise, HEADERS)
+
+    check_named(outcomes(lie), "rank 2 broke the protocol: a header ")
+
+
+def test_silent_rank_is_named():
+    check_named(outcomes(lambda liar: None), "rank 2 did not answer within 5 s")
