@@ -11,7 +11,7 @@ import torch
 from torch.autograd import Variable
 from torch.nn.parallel import DistributedDataParallel
 
-from byzccl import _C, report
+from byzccl import _C, buffers, report
 from byzccl.communicator import Communicator
 from byzccl.copies import Copied, connect, release
 from byzccl.errors import Error, InvalidArgument
@@ -220,6 +220,7 @@ def robustify(
     *,
     algorithm: str = "sharded",
     timeout: Timeout = None,
+    robust_buffers: bool = False,
     tamper: Tamper | None = None,
     delay_ms: int = 0,
     deceit: str = "none",
@@ -231,18 +232,22 @@ def robustify(
 
     Call it once, on every rank of the model's group, before the first backward pass. `timeout` is
     how long one rank may keep the others waiting before they name it, as in Communicator: None is
-    the timeout of the model's group. `tamper` is
-    called with each bucket's buffer before it leaves, and may change it: an adversary for
-    experiments. `delay_ms` holds every message back, to try a slow network. `deceit` is an attack
-    on messages ("equivocate", "tamper") that this rank carries out.
+    the timeout of the model's group. `tamper` is called with each bucket's buffer before it leaves,
+    and may change it: an adversary for experiments. `delay_ms` holds every message back, to try a
+    slow network. `deceit` is an attack on messages ("equivocate", "tamper") that this rank carries
+    out.
+
+    With `robust_buffers` the model's buffers, such as BatchNorm's running statistics, become the
+    coordinate-wise median of all ranks' at the moments when DDP would broadcast those of rank 0
+    (docs/ddp.md). Without, a UserWarning says so where DDP broadcasts floating buffers.
 
     Parameters may differ in dtype: each bucket is measured and combined in its own, and the
     selection goes over all of them.
 
     Raises InvalidArgument where the hook would not see every gradient (the Python reducer, delayed
     all-reduce, DDP's mixed precision, an optimizer in the backward pass), where one is sparse,
-    complex or on another device, where the model has another hook, and where the rule is unknown or
-    needs more ranks.
+    complex or on another device, where the model has another hook, where a buffer is sparse or
+    quantized and `robust_buffers` are asked for, and where the rule is unknown or needs more ranks.
 
     On a CUDA device gradients travel over an NCCL communicator of byzccl's own, whatever the
     backend of the model's group, and no step waits for the device but those of a rule that keeps
@@ -253,6 +258,8 @@ def robustify(
     size = ddp.process_group.size()
     # Its text, and its bound on n.
     _C.explain(torch.zeros(size, 1, device="cpu"), rule_text(rule))
+    if robust_buffers:
+        buffers.check_buffers(ddp)
     communicator = Communicator(
         ddp.process_group,
         algorithm,
@@ -262,7 +269,12 @@ def robustify(
         deceit=deceit,
     )
     release(ddp)
+    buffers.detach(ddp)
     robust = Robust(ddp, rule, communicator, tamper)
     ddp.register_comm_hook(None, robust._hook)
     connect(ddp, robust)
+    if robust_buffers:
+        buffers.attach(ddp, communicator)
+    else:
+        buffers.warn_of_broadcasts(ddp)
     return robust
