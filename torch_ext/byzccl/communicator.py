@@ -14,12 +14,12 @@ from typing import NoReturn
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import PrefixStore, ProcessGroupGloo, Store
+from torch._C._distributed_c10d import PrefixStore
 from torch.distributed import distributed_c10d as c10d
 
 from byzccl import _C
 from byzccl.arguments import group_of, integer_of, optional_tensor_of, tensor_of, text_of
-from byzccl.errors import Error, InvalidArgument, MismatchError, TransportError
+from byzccl.errors import Error, InvalidArgument, TransportError
 from byzccl.pending import Exchange, Pending, check_process
 from byzccl.rule import RuleLike, rule_text
 from byzccl.timeouts import Timeout, resolve
@@ -33,29 +33,6 @@ def _with_index(device: torch.device) -> torch.device:
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", torch.cuda.current_device())
     return device
-
-
-def _check_devices(kinds: list[str]) -> None:
-    """Of all ranks: NCCL meets nobody who talks over Gloo."""
-    if len(set(kinds)) > 1:
-        said = "; ".join(
-            f"{kind} on {[rank for rank, other in enumerate(kinds) if other == kind]}"
-            for kind in sorted(set(kinds))
-        )
-        raise MismatchError(f"ranks reduce tensors of different devices: {said}")
-
-
-def _absent(store: Store, size: int) -> list[int] | None:
-    """Ranks that have not begun to create their communicator; None if the store cannot say."""
-    try:
-        return [peer for peer in range(size) if not store.check([f"device/{peer}"])]
-    except RuntimeError:
-        return None
-
-
-def _devices(store: Store, size: int) -> list[str]:
-    """The kind of device of each rank; waits for those that have not come."""
-    return [store.get(f"device/{peer}").decode() for peer in range(size)]
 
 
 def _contiguous(tensor: torch.Tensor) -> torch.Tensor:
@@ -116,20 +93,8 @@ class Communicator:
         )
         rank, size = dist.get_rank(group), dist.get_world_size(group)
         self.device = _with_index(torch.device(device))
-        store.set(f"device/{rank}", self.device.type)
-        try:
-            gloo = ProcessGroupGloo(store, rank, size, timeout)
-        except RuntimeError as error:
-            absent = _absent(store, size)
-            if absent == []:  # who saw first that devices differ has left the others connecting
-                _check_devices(_devices(store, size))
-            who = f"; of these have not come: {', '.join(map(str, absent))}" if absent else ""
-            raise TransportError(
-                f"rank {rank} did not meet all {size} ranks of the group within {timeout}{who}; "
-                f"each must create the communicator: {error}",
-                absent or [],
-            ) from error
-        _check_devices(_devices(store, size))
+        timeout_ms = timeout // timedelta(milliseconds=1)
+        gloo = _C.meet(store, rank, size, timeout_ms, self.device)
         self.rank = rank
         self.size = size
         self.algorithm = algorithm
@@ -137,7 +102,7 @@ class Communicator:
             gloo,
             store,
             algorithm,
-            timeout // timedelta(milliseconds=1),
+            timeout_ms,
             chunk_bytes,
             _C.Wire(delay_ms, deceit),
             self.device,

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 // A communicator from a store alone: the ranks talk over a Gloo backend that is theirs only.
 
-#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-
 #include "byzccl_torch.hpp"
+#include "meeting.hpp"
 
 namespace byzccl::torch {
 
 std::unique_ptr<Communicator> make_communicator(const c10::intrusive_ptr<c10d::Store>& store,
                                                 int rank, int size, CommunicatorOptions options,
                                                 at::Device device) {
-  auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(
-      store, rank, size, c10d::ProcessGroupGloo::Options::create_default(options.timeout));
+  auto gloo = meet({store, rank, size, options.timeout, device.is_cpu() ? "cpu" : "cuda", nullptr});
   auto transport = c10d_transport(std::move(gloo), store);
   if (!device.is_cpu()) {
     transport = cuda_transport(std::move(transport), device, options.timeout);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "byzccl_torch.hpp"
+#include "meeting.hpp"
 #include "on_cuda.hpp"
 #include "python_attack.hpp"
 #include "python_holder.hpp"
@@ -87,6 +88,21 @@ std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& back
     transport = byzccl::torch::cuda_transport(std::move(transport), device, options.timeout);
   }
   return std::make_unique<Communicator>(std::move(transport), options, device);
+}
+
+/// What a signal's handler raises is raised here.
+void see_signals() {
+  const py::gil_scoped_acquire gil;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+c10::intrusive_ptr<c10d::Backend> meet(const c10::intrusive_ptr<c10d::Store>& store, int rank,
+                                       int size, std::int64_t timeout_ms,
+                                       const at::Device& device) {
+  BYZCCL_CHECK(timeout_ms >= 1, "timeout must be at least 1 ms, got ", timeout_ms);
+  const py::gil_scoped_release release;
+  return byzccl::torch::meet({store, rank, size, std::chrono::milliseconds(timeout_ms),
+                              c10::DeviceTypeName(device.type(), true), see_signals});
 }
 
 /// A rule that cannot be read is a call that the other ranks must not wait for.
@@ -214,6 +230,8 @@ PYBIND11_MODULE(_C, m) {
   py::register_exception_translator(&translate);
   byzccl::torch::bind_report(m);
   bind_communicator(m);
+  m.def("meet", &meet, py::arg("store"), py::arg("rank"), py::arg("size"), py::arg("timeout_ms"),
+        py::arg("device"));
   m.def("rule_table", [] { return table_of(byzccl::rule_table()); });
   m.def("step_table", [] { return table_of(byzccl::step_table()); });
   m.def("work_of", &work_of, py::arg("rule"), py::arg("n"));

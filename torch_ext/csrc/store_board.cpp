@@ -3,46 +3,105 @@
 
 #include "store_board.hpp"
 
-#include <future>
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "message_of.hpp"
 
 namespace byzccl::torch {
+namespace {
 
-// A clone has a connection of its own: the original's may be taken by a thread that waits for a
-// key.
-StoreBoard::StoreBoard(const c10::intrusive_ptr<c10d::Store>& store,
-                       std::chrono::milliseconds limit)
-    : limit_(limit) {
-  try {
-    store_ = store->clone();
-    store_->setTimeout(limit);
-  } catch (const std::exception& error) {
-    throw TransportError("the store cannot be reached: " + message_of(error));
+/// An answer takes a millisecond; a connection that gives none for this long is taken for busy.
+constexpr std::chrono::milliseconds kBusyAfter{1000};
+
+}  // namespace
+
+/// The connections to the store.
+struct StoreBoard::Lines {
+  c10::intrusive_ptr<c10d::Store> shared;
+  std::mutex mutex;
+  c10::intrusive_ptr<c10d::Store> own;  ///< made when it is first needed
+
+  c10d::Store& open(bool of_its_own) {
+    if (!of_its_own) return *shared;
+    const std::lock_guard lock(mutex);
+    if (!own) own = shared->clone();
+    return *own;
   }
+};
+
+/// A question, and the first answer to it.
+struct StoreBoard::Call {
+  Question question;
+  std::mutex mutex;
+  std::condition_variable answered;
+  bool done = false;
+  Answer answer;
+  std::exception_ptr error;
+
+  void settle(Answer with, std::exception_ptr failure) {
+    const std::lock_guard lock(mutex);
+    if (done) return;
+    answer = std::move(with);
+    error = std::move(failure);
+    done = true;
+    answered.notify_all();
+  }
+
+  bool await(Deadline end) {
+    std::unique_lock lock(mutex);
+    return answered.wait_until(lock, end, [this] { return done; });
+  }
+};
+
+StoreBoard::StoreBoard(c10::intrusive_ptr<c10d::Store> store, std::chrono::milliseconds limit)
+    : lines_(std::make_shared<Lines>()), limit_(limit) {
+  lines_->shared = std::move(store);
 }
 
-StoreBoard::Answer StoreBoard::ask(std::function<Answer(c10d::Store&)> question) {
+void StoreBoard::start(std::shared_ptr<Lines> lines, bool own, std::shared_ptr<Call> call) {
+  std::thread([lines = std::move(lines), own, call = std::move(call)] {
+    try {
+      call->settle(call->question(lines->open(own)), nullptr);
+    } catch (const std::exception& error) {
+      call->settle({}, std::make_exception_ptr(Error("store: " + message_of(error))));
+    } catch (...) {
+      call->settle({}, std::make_exception_ptr(Error("store: it failed without saying why")));
+    }
+  }).detach();
+}
+
+StoreBoard::Answer StoreBoard::ask(Question question) {
   if (silent_) throw Error("the store did not answer before and was given up");
-  std::promise<Answer> promise;
-  auto answer = promise.get_future();
-  std::thread asker(
-      [store = store_, question = std::move(question), promise = std::move(promise)]() mutable {
-        try {
-          promise.set_value(question(*store));
-        } catch (const std::exception& error) {
-          promise.set_exception(std::make_exception_ptr(Error("store: " + message_of(error))));
-        }
-      });
-  if (answer.wait_for(limit_) != std::future_status::ready) {
-    asker.detach();  // it owns all that it touches, and ends when the connection does
+  const auto call = std::make_shared<Call>();
+  call->question = std::move(question);
+  const Deadline begin = Clock::now();
+  const Deadline end = begin + limit_;
+  bool settled = false;
+  try {
+    if (!busy_) {
+      start(lines_, false, call);
+      settled = call->await(std::min(end, begin + kBusyAfter));
+    }
+    if (!settled && Clock::now() < end) {
+      busy_ = true;
+      start(lines_, true, call);
+      settled = call->await(end);
+    }
+  } catch (const std::system_error& error) {
+    throw Error(concat("no thread could be started to ask the store: ", error.what()));
+  }
+  if (!settled) {
     silent_ = true;
     throw Error(concat("the store did not answer within ", limit_.count(), " ms"));
   }
-  asker.join();
-  return answer.get();
+  const std::lock_guard lock(call->mutex);
+  if (call->error) std::rethrow_exception(call->error);
+  return call->answer;
 }
 
 void StoreBoard::put(const std::string& key, const std::string& value) {
@@ -63,6 +122,21 @@ std::string StoreBoard::put_first(const std::string& key, const std::string& val
   // With nothing expected, every store writes an absent key and answers with what stands.
   return *ask(
       [key, value](c10d::Store& store) -> Answer { return store.compareSet(key, "", value); });
+}
+
+bool StoreBoard::has(const std::vector<std::string>& keys) {
+  return ask([keys](c10d::Store& store) -> Answer {
+           if (store.check(keys)) return "";
+           return std::nullopt;
+         })
+      .has_value();
+}
+
+void StoreBoard::remove(const std::vector<std::string>& keys) {
+  ask([keys](c10d::Store& store) -> Answer {
+    for (const std::string& key : keys) store.deleteKey(key);
+    return std::nullopt;
+  });
 }
 
 }  // namespace byzccl::torch
