@@ -50,7 +50,6 @@ HOLDERS = {
     "trainer_with_a_strategy": lambda d: SimpleNamespace(
         model=d.module, strategy=SimpleNamespace(model=d)
     ),
-    "accelerator": lambda d: SimpleNamespace(_models=[torch.nn.Linear(1, 1), d]),
     "ddp_in_a_ddp": lambda d: DistributedDataParallel(
         torch.nn.Sequential(d, torch.nn.Linear(2, 2))
     ),
@@ -94,6 +93,7 @@ def test_none_or_several_inside():
             ([ddp()], "builtins.list"),
             (NotSetUp(), "NotSetUp"),
             (SimpleNamespace(model=net), "types.SimpleNamespace"),
+            (SimpleNamespace(model=net, strategy=NotSetUp()), "types.SimpleNamespace"),
         ):
             with pytest.raises(byzccl.InvalidArgument, match=f"got a .*{kind} without: give it"):
                 byzccl.ddp.robustify(holder, "median")

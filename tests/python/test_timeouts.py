@@ -56,7 +56,8 @@ def test_what_a_timeout_means():
         with alone() as group:
             for said, meant in MEANINGS:
                 assert timeouts.resolve(said, group) == meant, said
-                byzccl.Communicator(timeout=said).close()
+                if meant >= FIVE:  # else it may be over before the ranks have met
+                    byzccl.Communicator(timeout=said).close()
 
     run(1, body, init=False)
 

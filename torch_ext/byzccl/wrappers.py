@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
@@ -12,21 +11,15 @@ from torch.nn.parallel import DistributedDataParallel
 from byzccl.errors import InvalidArgument
 
 # Where objects that are no modules keep the module that they train: Trainers, strategies, engines.
-_PLACES = ("model_wrapped", "model", "_models", "module", "_forward_module", "_orig_mod")
-# Where a Trainer keeps the object that keeps the module.
-_OUTER_PLACES = ("strategy", "accelerator")
+_PLACES = ("model_wrapped", "model", "module", "_forward_module", "_orig_mod")
 
 _Found = dict[str, DistributedDataParallel]
 
 
-def _parts(holder: object, places: tuple[str, ...]) -> Iterator[tuple[str, object]]:
-    for place in places:
-        part = None
-        with contextlib.suppress(Exception):  # a property of an object that is not set up yet
-            part = getattr(holder, place, None)
-        yield from (
-            [(place, p) for p in part] if isinstance(part, (list, tuple)) else [(place, part)]
-        )
+def _part(holder: object, place: str) -> object:
+    with contextlib.suppress(Exception):  # a property of an object that is not set up yet
+        return getattr(holder, place, None)
+    return None
 
 
 def _in_module(module: torch.nn.Module) -> _Found:
@@ -42,7 +35,8 @@ def _in_module(module: torch.nn.Module) -> _Found:
 def _in_object(holder: object) -> _Found:
     """By place; each one once, as trainers keep a module in several places."""
     found: _Found = {}
-    for place, part in _parts(holder, _PLACES):
+    for place in _PLACES:
+        part = _part(holder, place)
         if isinstance(part, torch.nn.Module):
             for name, ddp in _in_module(part).items():
                 if all(ddp is not other for other in found.values()):
@@ -59,17 +53,15 @@ def ddp_of(model: object) -> DistributedDataParallel:
     if isinstance(model, torch.nn.Module):
         found = _in_module(model)
     else:
-        found = _in_object(model)
-        outer = [] if found else _parts(model, _OUTER_PLACES)
-        for place, part in outer:
-            found.update({f"{place}.{name}": ddp for name, ddp in _in_object(part).items()})
+        found = _in_object(model) or _in_object(_part(model, "strategy"))  # of a Trainer
     if len(found) == 1:
         return next(iter(found.values()))
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     if not found:
         raise InvalidArgument(
             f"robustify needs a DistributedDataParallel or what holds one, got a {kind} without: "
-            "give it DistributedDataParallel(module), or the trainer's once that has made it"
+            "give it DistributedDataParallel(module), or what a trainer made of the module, once "
+            "it has (of Accelerate what prepare() returned)"
         )
     raise InvalidArgument(
         f"robustify takes one DistributedDataParallel at a time, got a {kind} with {len(found)}: "
