@@ -51,6 +51,9 @@ void describe(const Rule& rule, const Plan& plan, const double* distances,
   report.failed = outcome.failure != rules::Failure::kNone;
   report.failure = to_text(outcome.failure);
   report.nan_columns = outcome.nan_columns;
+  if (plan.combiner == Combiner::kWeightedSum && outcome.rows == 0 && !report.failed) {
+    report.nan_columns = report.d;  // nothing is there that could be added
+  }
   if (plan.rows > 0) report.weights = net_shares(plan, decision);
   report.previous_weight = outcome.previous_weight;
   if (!plan.needs_distances) return;

@@ -10,8 +10,8 @@
 namespace byzccl {
 
 /// Fills rule, n, failed, failure, typical_reach, weights, previous_weight, scores, reach,
-/// distances, broken, flagged and nan_columns; leaves the rest as it is. All pointers lead to host
-/// memory.
+/// distances, broken, flagged and nan_columns; reads d and leaves the rest as it is. All pointers
+/// lead to host memory.
 ///
 /// The net share of a vector is w over the number of ones of its row where the divisor is above 0,
 /// else w; with several rows of W it is the mean over the rows. A decision that failed closed gives

@@ -57,7 +57,7 @@ struct ColumnRows {
       const void* x =
           formed ? static_cast<const void*>(static_cast<const C*>(job.formed) + i * job.stride)
                  : static_cast<const T*>(vectors.x[mix.vector[0]]) + job.first_column;
-      if (mix.count == 0) x = nullptr;
+      if (mix.absent) x = nullptr;
       found.row[i] = x;
       found.is_formed[i] = formed;
       const bool aligned =

@@ -168,8 +168,7 @@ __global__ void __launch_bounds__(ColumnBlock<W, N>::kThreads, ColumnBlock<W, N>
   constexpr int V = Block::kWords;
   constexpr int kColumns = V * W::kColumns;
   auto& shared = shared_memory<ColumnShared<W, N>>();
-  const bool failed = job.mixes != nullptr &&
-                      (job.outcome->failure != rules::Failure::kNone || job.outcome->rows == 0);
+  const bool failed = job.mixes != nullptr && job.outcome->failure != rules::Failure::kNone;
   const ColumnRows<T, W, V, N> x{vectors, job, shared.found};
   if (!failed) x.find();
   const int width = Block::width(job.window.rows);

@@ -88,7 +88,7 @@ void select(const Plan& plan, const double* distances, const rules::Decision& de
 std::size_t mix_bytes(int rows);
 
 /// Lists the vectors that each of plan.rows rows of W gives weight. The previous output, where the
-/// outcome gives it weight, is vector plan.ranks; without one it is zeros, listed only if alone.
+/// outcome gives it weight, is vector plan.ranks; without one it is zeros, and not listed.
 void list_selected(const Plan& plan, const rules::Decision& decision, bool has_previous,
                    void* mixes, cudaStream_t stream);
 

@@ -48,8 +48,9 @@ __device__ void append(int index, double weight, Mix& mix) {
 }
 
 /// What else makes a mix.
-__device__ void finish(double divisor, double scale, Mix& mix) {
+__device__ void finish(double divisor, double scale, bool absent, Mix& mix) {
   if (threadIdx.x != 0) return;
+  mix.absent = absent;
   mix.divisor = divisor;
   mix.scale = scale;
   mix.copies = mix.count == 1 && mix.copies && divisor <= 1 && scale == 1;
@@ -60,16 +61,13 @@ __global__ void __launch_bounds__(kThreads)
   const int row = static_cast<int>(blockIdx.x);
   const rules::Outcome& outcome = *decision.outcome;
   const int rank = static_cast<int>(threadIdx.x);
-  const bool used = row < outcome.rows && rank < ranks;
-  list_vectors(used ? decision.weights[row * ranks + rank] : 0, mixes[row]);
+  const bool absent = row >= outcome.rows;
+  list_vectors(!absent && rank < ranks ? decision.weights[row * ranks + rank] : 0, mixes[row]);
   const double divisor = outcome.divisor > 0 ? mixes[row].count : 0;
-  // Zeros add nothing, unless nothing else is there. They are then copied, whatever their weight: a
-  // sum reads its vectors without asking whether they are null.
-  if (row < outcome.rows && outcome.previous_weight != 0 &&
-      (has_previous || mixes[row].count == 0)) {
-    append(ranks, has_previous ? outcome.previous_weight : 1, mixes[row]);
+  if (!absent && has_previous && outcome.previous_weight != 0) {  // no previous output is zeros
+    append(ranks, outcome.previous_weight, mixes[row]);
   }
-  finish(divisor, 1, mixes[row]);
+  finish(divisor, 1, absent, mixes[row]);
 }
 
 struct Buckets {
@@ -82,10 +80,11 @@ __global__ void __launch_bounds__(kThreads)
   const int row = static_cast<int>(blockIdx.x);
   const int rank = static_cast<int>(threadIdx.x);
   const double scale = scales == nullptr || row == rows ? 1 : scales[row];
-  const bool used = rank < ranks && buckets.of[rank] == row && !(scale < 0);
+  const bool absent = scale < 0;
+  const bool used = rank < ranks && buckets.of[rank] == row && !absent;
   list_vectors(used ? 1 : 0, mixes[row]);
   if (row == rows) append(ranks, 1, mixes[row]);
-  finish(mixes[row].count, scale, mixes[row]);
+  finish(mixes[row].count, scale, absent, mixes[row]);
 }
 
 }  // namespace

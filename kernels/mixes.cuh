@@ -13,12 +13,14 @@
 namespace byzccl::kernels {
 
 /// y = the sum of the vectors, divided once by `divisor` where that is above 1, else the sum of
-/// each times its weight; then times `scale`. Without vectors y is absent: +inf.
+/// each times its weight; then times `scale`. Without vectors y is zero, which is a vote like any
+/// other; a row that is no vote is absent: +inf.
 struct Mix {
   double divisor = 0;
   double scale = 1;
   std::int32_t count = 0;          ///< vectors of non-zero weight
   std::int32_t copies = 0;         ///< y is vector[0] as it is, bit for bit
+  std::int32_t absent = 0;         ///< then it has no vectors
   double weight[kMaxRows];         ///< [count]
   std::uint16_t vector[kMaxRows];  ///< [count] ascending; the previous output comes last
 };
@@ -34,9 +36,9 @@ __device__ void form(const Table& rows, const Mix& mix, std::int64_t column, std
   const bool whole = aligned && count >= V;
   const int vectors = mix.count;
   // -0 changes no sum, a first -0 either.
-  constexpr C kEmpty = -C(0);
+  const C none = mix.absent ? std::numeric_limits<C>::infinity() : C(0);
 #pragma unroll
-  for (int v = 0; v < V; ++v) y[v] = vectors > 0 ? kEmpty : std::numeric_limits<C>::infinity();
+  for (int v = 0; v < V; ++v) y[v] = vectors > 0 ? -C(0) : none;
   for (int k = 0; k < vectors; k += kTogether) {
     const auto vector = [&](int j) {
       return static_cast<const T*>(rows.x[mix.vector[k + j < vectors ? k + j : vectors - 1]]);

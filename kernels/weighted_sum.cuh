@@ -21,7 +21,7 @@ inline constexpr int kSumColumns = kWidest<Stored>;
 template <class Stored>
 inline constexpr std::int64_t kSumWidth = std::int64_t{kSumThreads} * kSumColumns<Stored>;
 
-/// out [columns] = the first row of W, or NaN if the decision failed closed or the row is absent. A
+/// out [columns] = the first row of W, or NaN if the decision failed closed or W has no row. A
 /// thread reads its columns of all rows before it writes them, so `out` may be one of the rows.
 /// aligned: as form() has it, of the rows' first columns.
 template <class T>
@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(kSumThreads)
   using C = Compute<T>;
   constexpr int V = kSumColumns<T>;
   const Mix& mix = mixes[0];
-  const bool none = outcome->failure != rules::Failure::kNone || mix.count == 0;
+  const bool none = outcome->failure != rules::Failure::kNone || mix.absent;
   for (std::int64_t column = blockIdx.x * kSumWidth<T> + threadIdx.x * V; column < columns;
        column += gridDim.x * kSumWidth<T>) {
     const std::int64_t count = columns - column;
@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(kSumThreads)
   constexpr int V = kSumColumns<C>;
   const unsigned row = blockIdx.x / blocks_per_row;
   const Mix& mix = mixes[row];
-  if (!every && (mix.copies || mix.count == 0)) return;
+  if (!every && (mix.copies || mix.absent)) return;
   for (std::int64_t column = blockIdx.x % blocks_per_row * kSumWidth<C> + threadIdx.x * V;
        column < columns; column += blocks_per_row * kSumWidth<C>) {
     Pack<C, V> result;

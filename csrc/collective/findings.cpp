@@ -18,8 +18,8 @@ void Findings::read(Steps& steps, Report& report) const {
     D.resize(static_cast<std::size_t>(plan.lines) * static_cast<std::size_t>(plan.n));
     steps.read(D.data(), distances.get(), D.size() * sizeof(double));
   }
-  describe(rule, plan, D.data(), rules::decision_at(plan, memory.data()), report);
   report.d = columns;
+  describe(rule, plan, D.data(), rules::decision_at(plan, memory.data()), report);
   if (!nan_columns) return;
   try {
     report.nan_columns = count_nan_columns(steps);

@@ -28,8 +28,9 @@ Formed form(const Plan& plan, const double* scales, const Rows& vectors) {
   formed.mixes.resize(static_cast<std::size_t>(plan.n));
   for (std::size_t rank = 0; rank < vectors.x.size(); ++rank) {
     const std::size_t row = plan.bucket > 0 ? bucket[rank] : rank;
-    if (scales != nullptr && scales[row] < 0) continue;
     Mix& mix = formed.mixes[row];
+    mix.absent = scales != nullptr && scales[row] < 0;
+    if (mix.absent) continue;
     mix.x.push_back(vectors.x[rank]);
     mix.weights.push_back(1);
     mix.divisor = static_cast<double>(mix.x.size());
@@ -39,8 +40,10 @@ Formed form(const Plan& plan, const double* scales, const Rows& vectors) {
   return formed;
 }
 
+/// The vector as it is; null for zeros.
 Mix copy_of(const void* row) {
   Mix mix;
+  if (row == nullptr) return mix;
   mix.x.push_back(row);
   mix.weights.push_back(1);
   return mix;

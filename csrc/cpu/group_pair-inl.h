@@ -103,22 +103,12 @@ HWY_NOINLINE void add_group_pair(const T* const* a, const T* const* b, std::size
   }
 }
 
-HWY_INLINE double sum_of_lanes(const float* sums) {
-#if HWY_TARGET == HWY_SCALAR
-  return *sums;
-#else
-  const Lanes<float> tag;
-  const hn::Half<Lanes<float>> half;
-  const Lanes<double> wide;
-  const auto v = hn::Load(tag, sums);
-  const auto low = hn::PromoteTo(wide, hn::LowerHalf(half, v));
-  const auto high = hn::PromoteTo(wide, hn::UpperHalf(half, v));
-  return hn::GetLane(hn::SumOfLanes(wide, hn::Add(low, high)));
-#endif
-}
-HWY_INLINE double sum_of_lanes(const double* sums) {
-  const Lanes<double> tag;
-  return hn::GetLane(hn::SumOfLanes(tag, hn::Load(tag, sums)));
+/// In index order, so that the squares of a few columns are added in the order of the columns.
+template <class C>
+HWY_INLINE double sum_of_lanes(const C* sums) {
+  double sum = sums[0];
+  for (std::size_t lane = 1; lane < lane_count<C>(); ++lane) sum += static_cast<double>(sums[lane]);
+  return sum;
 }
 
 }  // namespace byzccl::cpu::HWY_NAMESPACE

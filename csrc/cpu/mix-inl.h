@@ -37,8 +37,8 @@ void form_mix(const Mix& mix, std::int64_t column, std::size_t columns,
   const Lanes<C> tag;
   constexpr std::size_t kLanes = lane_count<C>();
   if (mix.x.empty()) {
-    const auto absent = hn::Set(tag, std::numeric_limits<C>::infinity());
-    for (std::size_t at = 0; at < columns; at += kLanes) hn::Store(absent, tag, y + at);
+    const auto value = hn::Set(tag, mix.absent ? std::numeric_limits<C>::infinity() : C(0));
+    for (std::size_t at = 0; at < columns; at += kLanes) hn::Store(value, tag, y + at);
     return;
   }
   const bool plain = mix.divisor > 0 || mix.copies();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One row of W with the vectors that it gives weight.
+// One row of y = W x: the vectors that it gives weight, none, or that the row is absent.
 
 #pragma once
 
@@ -11,12 +11,14 @@
 namespace byzccl::cpu {
 
 /// y = the sum of the vectors, divided once by `divisor` where that is above 0, else the sum of
-/// each times its weight; then times `scale`. Without vectors y is absent.
+/// each times its weight; then times `scale`. Without vectors y is zero, which is a vote like any
+/// other; a row that is no vote is absent: +inf.
 struct Mix {
-  std::vector<const void*> x;  ///< of non-zero weight, in rank order; null for zeros, if alone
-  std::vector<double> weights;
+  std::vector<const void*> x = {};  ///< of non-zero weight, in rank order
+  std::vector<double> weights = {};
   double divisor = 0;
   double scale = 1;
+  bool absent = false;
 
   /// One vector as it is, bit for bit.
   bool copies() const {
@@ -35,8 +37,7 @@ inline Mix make_mix(const Rows& rows, const double* weights, bool divides,
     mix.weights.push_back(weights[i]);
   }
   if (divides) mix.divisor = static_cast<double>(mix.x.size());
-  // Zeros add nothing, unless nothing else is there.
-  if (previous_weight != 0 && (rows.previous != nullptr || mix.x.empty())) {
+  if (previous_weight != 0 && rows.previous != nullptr) {  // no previous output is zeros
     mix.x.push_back(rows.previous);
     mix.weights.push_back(previous_weight);
   }

@@ -96,7 +96,7 @@ class CpuSteps final : public Steps {
     rules::Outcome& outcome = *decision.outcome;
     std::vector<cpu::Mix> mixes;
     if (plan.rows > 0) {
-      if (outcome.failure != rules::Failure::kNone || outcome.rows == 0) {
+      if (outcome.failure != rules::Failure::kNone) {
         return cpu::fill_nan(rows.columns, rows.dtype, out);
       }
       for (int row = 0; row < outcome.rows; ++row) {
@@ -104,10 +104,11 @@ class CpuSteps final : public Steps {
                                       decision.weights + static_cast<std::size_t>(row) * plan.ranks,
                                       outcome.divisor > 0, outcome.previous_weight));
       }
+      mixes.resize(static_cast<std::size_t>(plan.rows), cpu::Mix{.absent = true});
     }
     if (plan.combiner == Combiner::kColumns) {
       outcome.nan_columns += cpu::combine_columns(rows, mixes, plan.window, out);
-    } else if (mixes[0].x.empty()) {
+    } else if (mixes[0].absent) {
       cpu::fill_nan(rows.columns, rows.dtype, out);
     } else {
       cpu::weighted_sum(mixes[0], rows.columns, rows.dtype, out);

@@ -60,7 +60,7 @@ void weighted_sum(const Mix& mix, std::int64_t columns, DType dtype, void* out) 
     const std::size_t size = size_of(dtype);
     char* const to = static_cast<char*>(out) + first * size;
     const std::size_t bytes = static_cast<std::size_t>(end - first) * size;
-    if (mix.x[0] == nullptr) {
+    if (mix.x.empty()) {
       std::memset(to, 0, bytes);
     } else if (mix.copies()) {
       std::memmove(to, static_cast<const char*>(mix.x[0]) + first * size, bytes);

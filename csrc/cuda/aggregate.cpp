@@ -93,9 +93,9 @@ class Local {
     std::vector<double> distances(
         distances_ ? static_cast<std::size_t>(plan_.lines) * static_cast<std::size_t>(plan_.n) : 0);
     steps_->read(distances.data(), distances_.get(), distances.size() * sizeof(double));
+    report.d = rows_.columns;
     byzccl::describe(rule, plan_, distances.data(), rules::decision_at(plan_, memory.data()),
                      report);
-    report.d = rows_.columns;
   }
 
  private:

@@ -33,16 +33,18 @@ struct Report {
   bool failed = false;            ///< failed closed: the output is NaN in every coordinate
   std::string failure;            ///< why, in words; empty if not failed
   double typical_reach = 0;       ///< M; 0 for rules without distances
-  std::vector<double> weights;    ///< [n] net share of each vector; empty for column rules
+  std::vector<double> weights;    ///< [n] net share of each vector; empty for column rules without
+                                  ///< steps
   double previous_weight = 0;     ///< share of the previous output; 0 for rules without one
   std::vector<double> scores;     ///< [n]; empty for rules without distances
   std::vector<double> reach;      ///< [n]; empty for rules without distances
   std::vector<double> distances;  ///< D [n, n] squared; empty for rules without distances
   std::vector<int> broken;        ///< broken rows, ascending
   std::vector<int> flagged;       ///< rows left out by guarded_mean, broken ones included
-  std::int64_t nan_columns = 0;   ///< columns with more than f values that are not finite; -1: on a
-                                  ///< device, a rank sent a count that cannot be
-  std::int64_t bytes_sent = 0;    ///< by this rank, headers included
+  std::int64_t nan_columns = 0;  ///< columns that are NaN though nothing failed: more than f values
+                                 ///< are not finite, or no row is there; -1: on a device, a rank
+                                 ///< sent a count that cannot be
+  std::int64_t bytes_sent = 0;   ///< by this rank, headers included
   std::vector<Phase> phases;
   std::vector<Span> spans;  ///< of a collective: by phase, then by time
 };

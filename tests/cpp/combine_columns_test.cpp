@@ -178,8 +178,8 @@ TEST_CASE("rows formed by W are rounded as the definition says, and may be absen
       const std::int64_t d = 600 + 13;
       const auto rows = test::random_stack(6, d, dtype);
       const std::vector<const void*> x = test::pointers(rows);
-      std::vector<std::vector<double>> W(4, std::vector<double>(6, 0.0));
-      for (std::size_t i = 0; i < 3; ++i) {  // row 3 stays absent
+      std::vector<std::vector<double>> W(5, std::vector<double>(6, 0.0));
+      for (std::size_t i = 0; i < 3; ++i) {  // row 3 is absent, row 4 zeros
         W[i][i] = divisor > 0 ? 1 : 0.3;
         W[i][i + 2] = divisor > 0 ? 1 : 0.7;
       }
@@ -187,12 +187,13 @@ TEST_CASE("rows formed by W are rounded as the definition says, and may be absen
       for (const auto& weights : W) {
         mixes.push_back(cpu::make_mix({x, d, dtype}, weights.data(), divisor));
       }
-      const Window window{WindowKind::kMedian, 4, 1, 0};
+      mixes[3].absent = true;
+      const Window window{WindowKind::kMedian, 5, 1, 0};
       Row out(d, dtype);
       CHECK(cpu::combine_columns({x, d, dtype}, mixes, window, out.data()) == 0);
       with_dtype(dtype, [&]<class T>(Type<T>) {
         using C = Compute<T>;
-        std::vector<std::vector<C>> y(4);
+        std::vector<std::vector<C>> y(5);
         for (std::int64_t column = 0; column < d; ++column) {
           for (std::size_t i = 0; i < 3; ++i) {
             const C a = static_cast<C>(rows[i].at(column));
@@ -201,6 +202,7 @@ TEST_CASE("rows formed by W are rounded as the definition says, and may be absen
                                        : std::fma(static_cast<C>(0.7), b, static_cast<C>(0.3) * a));
           }
           y[3].push_back(std::numeric_limits<C>::infinity());
+          y[4].push_back(0);
         }
         const Expected want = expected<T>(y, window);
         int wrong = 0;

@@ -61,8 +61,10 @@ class Mda(Rule):
 class Bulyan(Rule):
     """Krum's choice n - 2 f times, then by column the mean of the values nearest to the median.
 
-    Needs n >= 4 f + 3. El Mhamdi, Guerraoui, Rouault, "The Hidden Vulnerability of Distributed
-    Learning in Byzantium", ICML 2018.
+    Needs n >= 4 f + 3. For f = 1 and 2 the output depends on the order of the ranks, by definition:
+    the last choices go by the nearest neighbour alone, and two mutually nearest vectors always tie.
+    El Mhamdi, Guerraoui, Rouault, "The Hidden Vulnerability of Distributed Learning in Byzantium",
+    ICML 2018.
 
     Args:
         f: Byzantine vectors tolerated.

@@ -47,7 +47,7 @@ class Report:
     typical_reach: float
     """M; 0 for rules without distances."""
     weights: torch.Tensor
-    """[n] net share of each vector; empty for column rules."""
+    """[n] net share of each vector; empty for column rules without steps."""
     previous_weight: float
     """Share of the previous output; 0 for rules without one."""
     scores: torch.Tensor
@@ -61,7 +61,7 @@ class Report:
     flagged: tuple[int, ...]
     """Rows left out by guarded_mean, broken ones included."""
     nan_columns: int
-    """Columns with more than f values that are not finite."""
+    """Columns that are NaN though nothing failed: more than f values bad, or no row there."""
     bytes_sent: int
     """By this rank, headers included."""
     phases: dict[str, float]
@@ -71,7 +71,7 @@ class Report:
 
     @property
     def excluded(self) -> tuple[int, ...]:
-        """Rows that got no weight, ascending; empty for column rules."""
+        """Rows that got no weight, ascending; empty for column rules without steps."""
         return tuple(torch.nonzero(self.weights == 0).flatten().tolist())
 
 

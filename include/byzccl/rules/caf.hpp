@@ -18,8 +18,9 @@ inline constexpr int kCafPowerSteps = 32;
 inline constexpr double kCafNoVariance = 1e-12;
 
 struct CafState {
+  double unit;      ///< of D in what follows, whose powers are taken
   double sum;       ///< of c
-  double S;         ///< spread of the mix a
+  double S;         ///< spread of the mix a, as D
   double largest;   ///< D between unbroken rows
   double lambda;    ///< of this round
   double smallest;  ///< lambda so far
@@ -38,7 +39,7 @@ struct CafScratch {
   double* projection;  ///< [n]
   double* v;           ///< [rows] top eigenvector
   double* next;        ///< [rows]
-  double* matrix;      ///< [rows, rows] sqrt(a_i) G_ij sqrt(a_j)
+  double* matrix;      ///< [rows, rows] sqrt(a_i) G_ij sqrt(a_j), in the unit
   double* turned;      ///< [rows, rows] at most 32 rows
   std::uint8_t* rows;  ///< [rows]
 };
@@ -66,6 +67,11 @@ BYZCCL_HD inline CafScratch caf_scratch_at(int n, void* memory) {
   return scratch;
 }
 
+/// G_ij in units of state->unit.
+BYZCCL_HD inline double gram_entry(const CafScratch& s, int i, int j, double distance) {
+  return exact_mul(s.state->unit, mix_gram(s.pull[i], s.pull[j], s.state->S, distance));
+}
+
 /// a, and the matrix of the rows with c > 0.
 template <class Team>
 BYZCCL_HD void weigh_covariance(Team team, int n, const double* D, const CafScratch& s) {
@@ -88,8 +94,7 @@ BYZCCL_HD void weigh_covariance(Team team, int n, const double* D, const CafScra
   team.for_each(rows * rows, [=](int item) {
     const int i = s.rows[item / rows];
     const int j = s.rows[item % rows];
-    const double gram =
-        mix_gram(s.pull[i], s.pull[j], state->S, D[static_cast<std::size_t>(i) * n + j]);
+    const double gram = gram_entry(s, i, j, D[static_cast<std::size_t>(i) * n + j]);
     // The smaller index first, so that both halves have the same bits.
     const double first = i < j ? s.root[i] : s.root[j];
     const double second = i < j ? s.root[j] : s.root[i];
@@ -175,11 +180,13 @@ BYZCCL_HD void select_caf(Team team, const Plan& plan, const double* D, const De
   });
   team.once([=] {
     *state = {};
+    state->unit = unit_for(decision.outcome->typical_reach);
     state->smallest = kInfinity;
     for (int i = 0; i < n; ++i) {
       state->sum = exact_add(state->sum, s.c[i]);
       if (s.pull[i] > state->largest) state->largest = s.pull[i];
     }
+    state->largest = exact_mul(state->unit, state->largest);
   });
   while (!state->finished) {
     weigh_covariance(team, n, D, s);
@@ -188,8 +195,7 @@ BYZCCL_HD void select_caf(Team team, const Plan& plan, const double* D, const De
       double sum = 0;
       for (int k = 0; k < state->rows && s.c[i] > 0; ++k) {
         const int j = s.rows[k];
-        const double gram =
-            mix_gram(s.pull[i], s.pull[j], state->S, D[static_cast<std::size_t>(i) * n + j]);
+        const double gram = gram_entry(s, i, j, D[static_cast<std::size_t>(i) * n + j]);
         sum = exact_add(sum, exact_mul(gram, exact_mul(s.root[j], s.v[k])));
       }
       s.projection[i] = sum;

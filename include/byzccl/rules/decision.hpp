@@ -23,7 +23,7 @@ struct Outcome {
                        ///< its ones, which of one row is this
   double previous_weight = 0;    ///< of the previous output, which comes after the vectors
   std::int64_t nan_columns = 0;  ///< columns with more than f values that are not finite
-  std::int32_t rows = 0;         ///< rows of W in use
+  std::int32_t rows = 0;         ///< rows of W that are there; those after them are absent
   Failure failure = Failure::kNone;
 };
 

@@ -4,8 +4,10 @@
 
 #pragma once
 
+#include <bit>
 #include <byzccl/rules/team.hpp>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace byzccl::rules {
@@ -44,6 +46,18 @@ BYZCCL_HD inline double exact_sqrt(double a) {
 #else
   return std::sqrt(a);
 #endif
+}
+
+/// A power of two: times it, a positive finite `size` comes near 1, into [1, 2) but at the ends of
+/// the range of float64. What is scaled by it keeps its bits, and its powers neither over- nor
+/// underflow.
+BYZCCL_HD inline double unit_for(double size) {
+  constexpr std::uint64_t kMostExponent = 2046;  // biased, of a finite number
+  const std::uint64_t exponent = std::bit_cast<std::uint64_t>(size) >> 52;
+  const std::uint64_t inverse = exponent < 1               ? kMostExponent - 1
+                                : exponent < kMostExponent ? kMostExponent - exponent
+                                                           : 1;
+  return std::bit_cast<double>(inverse << 52);
 }
 
 /// Neither infinite nor NaN.

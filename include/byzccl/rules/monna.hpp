@@ -9,8 +9,8 @@
 
 namespace byzccl::rules {
 
-/// The own row takes part even if it is broken; if its reach is infinite nothing is selected, and
-/// the combiner writes NaN. scores: the distance to the own row; +inf for broken rows.
+/// The own row takes part even if it is broken; if its reach is infinite W has no row, and the
+/// combiner writes NaN. scores: the distance to the own row; +inf for broken rows.
 template <class Team>
 BYZCCL_HD void select_monna(Team team, const Plan& plan, const double* D,
                             const std::uint8_t* neighbors, const Decision& decision) {
@@ -21,7 +21,10 @@ BYZCCL_HD void select_monna(Team team, const Plan& plan, const double* D,
   team.for_each(n,
                 [=](int i) { decision.scores[i] = decision.broken[i] ? kInfinity : D[line + i]; });
   team.once([=] {
-    if (decision.reach[own] == kInfinity) return;
+    if (decision.reach[own] == kInfinity) {
+      decision.outcome->rows = 0;
+      return;
+    }
     decision.weights[own] = 1;
     int left = m - 1;
     for (int k = 0; k < n - 1 && left > 0; ++k) {

@@ -59,21 +59,29 @@ BYZCCL_HD inline Plan without_steps(const Plan& plan) {
   return inner;
 }
 
-/// mean and the column rules, which read no D: every row that is there.
+/// Rows that are there, of the first `count`.
+BYZCCL_HD inline int count_present(const std::uint8_t* absent, int count) {
+  int present = 0;
+  for (int i = 0; i < count; ++i) present += !absent[i];
+  return present;
+}
+
+/// mean and the column rules, which read no D: every row that is there. A column rule has them one
+/// by one as the first rows of W.
 template <class Team>
 BYZCCL_HD void select_present(Team team, const Plan& plan, const std::uint8_t* absent,
                               const Decision& decision) {
   const int n = plan.n;
-  const int rows = plan.rows;
-  team.for_each(rows * n, [=](int k) {
-    const bool taken = rows == 1 && plan.combiner == Combiner::kWeightedSum ? true : k / n == k % n;
-    decision.weights[k] = taken && !absent[k % n] ? 1 : 0;
+  const bool sums = plan.combiner == Combiner::kWeightedSum;
+  team.for_each(plan.rows * n, [=](int k) { decision.weights[k] = 0; });
+  team.for_each(n, [=](int i) {
+    const int row = sums ? 0 : count_present(absent, i);
+    if (!absent[i]) decision.weights[static_cast<std::size_t>(row) * n + i] = 1;
   });
   team.once([=] {
-    int present = 0;
-    for (int i = 0; i < n; ++i) present += !absent[i];
-    decision.outcome->rows = rows;
-    decision.outcome->divisor = plan.combiner == Combiner::kWeightedSum ? present : 0;
+    const int present = count_present(absent, n);
+    decision.outcome->rows = sums && present > 0 ? 1 : present;
+    decision.outcome->divisor = sums ? present : 0;
   });
 }
 
@@ -187,7 +195,8 @@ BYZCCL_HD void select_behind_steps(Team team, const Plan& plan, bool reads_dista
     }
     weigh_neighbors(team, n, plan.nnm_f, scratch.neighbors, decision.broken, scratch.V);
     mix_distances(team, inner, D, scratch.V, decision.broken, scratch.pulls, scratch.mixed);
-    team.for_each(n, [=](int i) { scratch.absent[i] = decision.broken[i]; });
+    // Of one row nobody can say that it is broken, but it may be absent.
+    team.for_each(n, [=](int i) { scratch.absent[i] |= decision.broken[i]; });
     D = scratch.mixed;
   }
   if (reads_distances) {
@@ -197,6 +206,9 @@ BYZCCL_HD void select_behind_steps(Team team, const Plan& plan, bool reads_dista
       team.for_each(n, [=](int i) { decision.broken[i] = scratch.absent[i]; });
     }
     if (decision.outcome->failure != Failure::kNone) return;
+    team.once([=] {
+      if (count_present(scratch.absent, n) == 0) decision.outcome->rows = 0;
+    });
   } else {
     select_present(team, inner, scratch.absent, given);
   }

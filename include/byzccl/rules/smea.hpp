@@ -17,7 +17,8 @@ namespace byzccl::rules {
 inline constexpr double kSmeaGap = 1e-9;
 
 struct SmeaState {
-  double best;    ///< least largest eigenvalue so far, times m
+  double unit;    ///< of D in the Gram matrices, whose powers are taken
+  double best;    ///< least largest eigenvalue so far, times m, in that unit
   int unbroken;   ///< rows to choose from
   int sets;       ///< of the batch
   bool last;      ///< the batch is the last one
@@ -79,21 +80,23 @@ BYZCCL_HD inline void list_sets(int m, const SmeaScratch& scratch) {
   }
 }
 
-/// The Gram matrix of the rows of `set`, centred at their mean. t [m] is overwritten.
-BYZCCL_HD inline void gram_of_set(const double* D, int n, int m, const std::uint8_t* set, double* t,
-                                  double* gram) {
+/// unit times the Gram matrix of the rows of `set`, centred at their mean. t [m] is overwritten.
+BYZCCL_HD inline void gram_of_set(const double* D, int n, int m, double unit,
+                                  const std::uint8_t* set, double* t, double* gram) {
   double S = 0;
   for (int i = 0; i < m; ++i) {
     const double* line = D + static_cast<std::size_t>(set[i]) * n;
     double sum = 0;
-    for (int j = 0; j < m; ++j) sum = exact_add(sum, line[set[j]]);
+    for (int j = 0; j < m; ++j) sum = exact_add(sum, exact_mul(unit, line[set[j]]));
     t[i] = exact_div(sum, m);
     S = exact_add(S, t[i]);
   }
   S = exact_div(S, m);
   for (int i = 0; i < m; ++i) {
     const double* line = D + static_cast<std::size_t>(set[i]) * n;
-    for (int j = 0; j < m; ++j) gram[i * m + j] = mix_gram(t[i], t[j], S, line[set[j]]);
+    for (int j = 0; j < m; ++j) {
+      gram[i * m + j] = mix_gram(t[i], t[j], S, exact_mul(unit, line[set[j]]));
+    }
   }
 }
 
@@ -115,7 +118,8 @@ BYZCCL_HD void select_smea(Team team, const Plan& plan, const double* D, const D
     for (int i = 0; i < n; ++i) {
       if (!decision.broken[i]) scratch.rows[unbroken++] = static_cast<std::uint8_t>(i);
     }
-    *state = {kInfinity, unbroken, 0, false, unbroken == m};
+    const double unit = unit_for(decision.outcome->typical_reach);
+    *state = {unit, kInfinity, unbroken, 0, false, unbroken == m};
     for (int k = 0; k < m; ++k) {
       scratch.next[k] = static_cast<std::uint8_t>(k);
       scratch.selected[k] = scratch.rows[k];
@@ -126,7 +130,8 @@ BYZCCL_HD void select_smea(Team team, const Plan& plan, const double* D, const D
     team.for_each(state->sets, [=](int k) {
       double* gram = scratch.gram + static_cast<std::size_t>(k) * m * m;
       double* vectors = scratch.vectors + static_cast<std::size_t>(k) * 2 * m;
-      gram_of_set(D, n, m, scratch.sets + static_cast<std::size_t>(k) * m, vectors, gram);
+      const std::uint8_t* set = scratch.sets + static_cast<std::size_t>(k) * m;
+      gram_of_set(D, n, m, state->unit, set, vectors, gram);
       scratch.lambda[k] = kInfinity;
       if (!is_better(least_top_eigenvalue(gram, m, vectors), state->best)) return;
       const double lambda = gram[diagonalise(gram, nullptr, m) * (m + 1)];

@@ -33,6 +33,7 @@ void monna(Answer& answer, const Geometry& g, const Matrix& x, int own) {
     answer.out.assign(x[0].size(), std::numeric_limits<double>::quiet_NaN());
     answer.magnitude.assign(x[0].size(), 0);
     answer.selected = std::vector<int>{};
+    answer.nan_columns = static_cast<std::int64_t>(x[0].size());
     return;
   }
   std::vector<int> others = g.unbroken();
