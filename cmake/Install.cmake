@@ -26,7 +26,7 @@ install(FILES ${PROJECT_BINARY_DIR}/byzcclConfig.cmake
 
 if(TARGET byzccl_torch)
   install(TARGETS byzccl_torch EXPORT byzcclTorchTargets)
-  install(FILES torch_ext/csrc/byzccl_torch.hpp TYPE INCLUDE)
+  install(FILES torch_ext/csrc/byzccl_reducer.hpp torch_ext/csrc/byzccl_torch.hpp TYPE INCLUDE)
   install(EXPORT byzcclTorchTargets NAMESPACE byzccl:: DESTINATION ${package_dir})
   install(FILES cmake/TorchWheel.cmake DESTINATION ${package_dir})
 

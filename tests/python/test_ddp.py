@@ -197,14 +197,13 @@ def test_reports_that_are_read_late():
         robust = byzccl.ddp.robustify(
             ddp, timeout=SECONDS, tamper=flip if rank == slander else None
         )
-        robust._reads_late = True
+        robust._hook.read_reports_late(True)
         most = 0
-        for step in range(steps):
+        for _ in range(steps):
             train(ddp, rank, 1)
-            most = max(most, len(robust._unread))
-            assert robust._last is None or robust._last.step < step or not robust._unread
-        assert most == byzccl.ddp._MOST_UNREAD - 1
-        assert robust.report().step == steps - 1 and not robust._unread
+            most = max(most, robust._hook.unread)
+        assert most == 63  # at 64 they are read
+        assert robust.report().step == steps - 1 and robust._hook.unread == 0
         assert robust.excluded == tuple(steps * (r == slander) for r in range(n))
         train(ddp, rank, 1)
         assert robust.state_dict()["steps"] == steps + 1

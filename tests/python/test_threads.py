@@ -84,11 +84,11 @@ def test_reports_that_are_read_late_by_several():
     def body(rank):
         ddp = model()
         robust = byzccl.ddp.robustify(ddp, "mean", timeout=SECONDS)
-        robust._reads_late = True
+        robust._hook.read_reports_late(True)
         for _ in range(2):
             already = robust.state_dict()["steps"]
             train(ddp, rank, steps)
-            assert len(robust._unread) == steps
+            assert robust._hook.unread == steps
 
             def look(last: int = already + steps - 1) -> None:
                 assert robust.report().step == last

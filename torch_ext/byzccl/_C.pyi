@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, device
-from torch._C._distributed_c10d import Backend, Store
+from torch._C._distributed_c10d import Backend, Reducer, Store
 
 version: str
 
@@ -95,6 +96,30 @@ class Communicator:
     def begin(self, rule: str) -> Exchange: ...
     def refuse(self, mistake: str) -> None: ...
     def abort(self, reason: str) -> None: ...
+
+class ReducerHook:
+    def __init__(
+        self,
+        reducer: Reducer,
+        communicator: Communicator,
+        rule: str,
+        parameters: list[tuple[str, Tensor]],
+        buckets_may_be_skipped: bool = False,
+        tamper: Callable[[Tensor], None] | None = None,
+    ) -> None: ...
+    @property
+    def unread(self) -> int: ...
+    def use_rule(self, rule: str) -> None: ...
+    def error(self) -> BaseException | None: ...
+    def report(self) -> Report | None: ...
+    def counts(self) -> tuple[int, list[int], list[int]]: ...
+    def previous_outputs(self) -> list[tuple[str, Tensor]]: ...
+    def load(
+        self,
+        counts: tuple[int, list[int], list[int]],
+        previous_outputs: list[tuple[str, Tensor]],
+    ) -> None: ...
+    def read_reports_late(self, late: bool) -> None: ...
 
 def explain(
     stack: Tensor, rule: str, own: int = -1, step: int = 0, previous: Tensor | None = None

@@ -3,21 +3,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.autograd import Variable
 from torch.nn.parallel import DistributedDataParallel
 
 from byzccl import _C, buffers, report
 from byzccl.communicator import Communicator
 from byzccl.copies import Copied, connect, release
-from byzccl.errors import Error, InvalidArgument
+from byzccl.errors import InvalidArgument, TransportError
 from byzccl.managed import managed_device
-from byzccl.memory import Memory
-from byzccl.pending import Exchange, Pending
 from byzccl.rule import RuleLike, rule_text
 from byzccl.timeouts import Timeout
 from byzccl.wrappers import ddp_of
@@ -25,9 +21,6 @@ from byzccl.wrappers import ddp_of
 _STATE_VERSION = 1
 
 Tamper = Callable[[torch.Tensor], None]
-
-# Reports of steps on a CUDA device that may lie there unread: reading one waits for the device.
-_MOST_UNREAD = 64
 
 
 class Robust:
@@ -37,9 +30,13 @@ class Robust:
     backward pass. The selection is made when every parameter that DDP manages has been seen; then
     all buckets become the aggregate. With `mean` the step is DDP's own up to rounding.
 
+    No Python runs in the hook, but a `tamper`: what a signal handler raises (KeyboardInterrupt, a
+    timer's, a preemption's) comes when `backward()` is complete, as with plain DDP.
+
     A failed reduction raises RuntimeError out of `backward()`; the original is in `error`. The
     gradients of that step are unspecified: skip the optimizer's step. The next one begins cleanly,
-    but after a TransportError none does: build the model's DDP anew.
+    but after a TransportError none does: build the model's DDP anew. What a tamper raises comes
+    when the step is complete: an Exception as RuntimeError, others as they are.
     """
 
     def __init__(
@@ -49,128 +46,40 @@ class Robust:
         communicator: Communicator,
         tamper: Tamper | None,
     ) -> None:
-        self.rule = _C.canonical(rule_text(rule))
         self.communicator = communicator
-        self.error: Exception | None = None
-        """What the last step raised; None if it went well."""
-        self._tamper = tamper
-        # The Reducer's own count: ddp.parameters() has more where some are ignored.
-        buckets = model.reducer._get_zeros_like_grad_buckets()
-        self._total = sum(len(bucket.parameters()) for bucket in buckets)
-        self._buckets_may_be_skipped = bool(getattr(model, "skip_all_reduce_unused_params", False))
-        self._steps = 0
-        self._excluded = [0] * communicator.size
-        self._broken = [0] * communicator.size
-        self._memory = Memory(model) if _C.needs_previous(self.rule) else None
-        self._last: report.Report | None = None
-        # Nothing waits for the device, unless what a rule keeps depends on what it found.
-        self._reads_late = communicator.device.type == "cuda" and self._memory is None
-        self._unread: list[Pending] = []
-        self._reading = threading.Lock()  # report() may be called by another thread
-        self._clear()
-
-    def _clear(self) -> None:
-        self._exchange: Exchange | None = None
-        self._futures: list[tuple[torch.futures.Future[torch.Tensor], torch.Tensor]] = []
-        self._seen = 0
-        self._armed = False
-
-    # DDP asks for the name "bucket", and for a function that never raises.
-    def _hook(self, state, bucket):  # type: ignore[no-untyped-def]
-        if self._buckets_may_be_skipped and not self._armed:
-            self._arm()
-        buffer = bucket.buffer()
-        if not self._futures:
-            self.error = None
-        try:
-            if self._exchange is None and self.error is None:
-                self._exchange = self.communicator.begin(self.rule)
-            if self._tamper is not None:
-                self._tamper(buffer)
-        except Exception as error:
-            self.error = self.error or error
-        # Also after a failure: the other ranks count on this bucket.
-        try:
-            if self._exchange is not None:
-                previous = None if self._memory is None else self._memory.recall(bucket)
-                self._exchange.add(buffer, previous)
-        except Exception as error:
-            self.error = self.error or error
-
-        # Of a CUDA device's, so that it carries the order of streams along.
-        device = self.communicator.device
-        done: torch.futures.Future[torch.Tensor] = torch.futures.Future(
-            devices=[device] if device.type == "cuda" else None
+        self._rule = _C.canonical(rule_text(rule))
+        self._hook = _C.ReducerHook(
+            model.reducer,
+            communicator._open(),
+            self._rule,
+            list(model.module.named_parameters()),
+            bool(getattr(model, "skip_all_reduce_unused_params", False)),
+            tamper,
         )
-        self._futures.append((done, buffer))
-        # An exception set on a future itself loses its message; one raised in a callback keeps it.
-        checked = done.then(self._value_or_raise)
-        self._seen += len(bucket.parameters())
-        if self._seen == self._total:
-            self._finish()
-        return checked
+        model.logger._set_comm_hook_name("byzccl")
 
-    def _arm(self) -> None:
-        """DDP passes wholly unused buckets by: finish at the end of the backward pass, too."""
-        try:
-            Variable._execution_engine.queue_callback(self._finish)
-            self._armed = True
-        except RuntimeError:  # not inside a backward pass: Join's shadow
-            pass
+    @property
+    def rule(self) -> str:
+        """Canonical text. A new one is used from the next step on; all ranks change it at once."""
+        return self._rule
 
-    def _value_or_raise(self, done: torch.futures.Future[torch.Tensor]) -> torch.Tensor:
-        if self.error is not None:
-            raise self.error
-        return done.value()
+    @rule.setter
+    def rule(self, rule: RuleLike) -> None:
+        self._rule = _C.canonical(rule_text(rule))
+        self._hook.use_rule(self._rule)
 
-    def _finish(self) -> None:
-        """Completes all buckets. A no-op when nothing is pending."""
-        exchange, futures = self._exchange, self._futures
-        self._clear()
-        if exchange is not None:
-            try:
-                pending = exchange.finish()
-                if self._reads_late:
-                    pending.wait()
-                    self._unread.append(pending)
-                    if len(self._unread) >= _MOST_UNREAD:
-                        self._read()
-                else:
-                    seen = pending.report()
-                    self._account(seen)
-                    # As all ranks do, even if this one's tamper raised.
-                    if self._memory is not None and not seen.failed:
-                        self._memory.keep()
-            except Exception as error:
-                self.error = self.error or error
-        if self._memory is not None:
-            self._memory.drop()
-        for done, buffer in futures:
-            done.set_result(buffer)
-
-    def _read(self) -> report.Report | None:
-        """Reads the reports of all steps so far; the last one's. None of a step that failed."""
-        with self._reading:
-            while self._unread:
-                try:
-                    self._account(self._unread.pop(0).report())
-                except Error as error:
-                    self.error = self.error or error
-            return self._last
-
-    def _account(self, seen: report.Report) -> None:
-        self._last = seen
-        self._steps += 1
-        for rank in seen.broken:
-            self._broken[rank] += 1
-        if seen.failed:  # nobody had a say, and nobody in particular is to blame
-            return
-        for rank, weight in enumerate(seen.weights.tolist()):
-            self._excluded[rank] += weight == 0
+    @property
+    def error(self) -> BaseException | None:
+        """What the last step raised; None if it went well."""
+        error = self._hook.error()
+        if isinstance(error, TransportError):
+            self.communicator.failure = error
+        return error
 
     def report(self) -> report.Report | None:
         """The last step's report; None before the first one. On a CUDA device this waits for it."""
-        return self._read()
+        last = self._hook.report()
+        return None if last is None else report.read(last)
 
     @property
     def excluded(self) -> tuple[int, ...]:
@@ -178,22 +87,23 @@ class Robust:
 
         On a CUDA device this waits for the steps so far.
         """
-        self._read()
-        return tuple(self._excluded)
+        _, excluded, _ = self._hook.counts()
+        return tuple(excluded)
 
     def __reduce__(self) -> tuple[type[Copied], tuple[()]]:
         return Copied, ()
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint needs to go on, keyed by parameter name where it concerns one."""
-        self._read()
+        steps, excluded, broken = self._hook.counts()
+        outputs = self._hook.previous_outputs()
         return {
             "version": _STATE_VERSION,
             "rule": self.rule,
-            "steps": self._steps,
-            "excluded": list(self._excluded),
-            "broken": list(self._broken),
-            "parameters": {} if self._memory is None else self._memory.state_dict(),
+            "steps": steps,
+            "excluded": excluded,
+            "broken": broken,
+            "parameters": {name: {"previous": output} for name, output in outputs},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -206,12 +116,10 @@ class Robust:
             raise InvalidArgument(
                 f"state of {len(state['excluded'])} ranks, the group has {self.communicator.size}"
             )
-        if self._memory is not None:
-            self._memory.load_state_dict(state["parameters"])
-        self._unread.clear()
-        self._steps = int(state["steps"])
-        self._excluded = [int(count) for count in state["excluded"]]
-        self._broken = [int(count) for count in state["broken"]]
+        self._hook.load(
+            (int(state["steps"]), state["excluded"], state["broken"]),
+            [(name, entry["previous"]) for name, entry in state["parameters"].items()],
+        )
 
 
 def robustify(
@@ -271,7 +179,6 @@ def robustify(
     release(ddp)
     buffers.detach(ddp)
     robust = Robust(ddp, rule, communicator, tamper)
-    ddp.register_comm_hook(None, robust._hook)
     connect(ddp, robust)
     if robust_buffers:
         buffers.attach(ddp, communicator)

@@ -14,7 +14,9 @@
 #include "meeting.hpp"
 #include "on_cuda.hpp"
 #include "python_attack.hpp"
+#include "python_errors.hpp"
 #include "python_holder.hpp"
+#include "python_reducer.hpp"
 #include "python_report.hpp"
 #include "rows.hpp"
 
@@ -25,29 +27,6 @@ using byzccl::torch::Exchange;
 using byzccl::torch::Holder;
 using byzccl::torch::NoGil;
 using byzccl::torch::Pending;
-
-void raise(const char* name, const byzccl::Error& error) {
-  py::set_error(py::module_::import("byzccl.errors").attr(name), error.what());
-}
-
-void translate(std::exception_ptr pointer) {
-  try {
-    std::rethrow_exception(pointer);
-  } catch (const byzccl::InvalidArgument& error) {
-    raise("InvalidArgument", error);
-  } catch (const byzccl::MismatchError& error) {
-    raise("MismatchError", error);
-  } catch (const byzccl::TransportError& error) {
-    const py::object type = py::module_::import("byzccl.errors").attr("TransportError");
-    py::set_error(type, type(error.what(), error.suspects()));
-  } catch (const byzccl::CudaError& error) {
-    raise("CudaError", error);
-  } catch (const byzccl::NcclError& error) {
-    raise("NcclError", error);
-  } catch (const byzccl::Error& error) {
-    raise("Error", error);
-  }
-}
 
 /// What is done to a rank's messages, for tests and experiments.
 struct Wire {
@@ -176,14 +155,16 @@ void bind_communicator(py::module_& m) {
                                   }),
                                   py::arg("delay_ms") = 0, py::arg("deceit") = "none");
 
-  py::class_<Communicator, Holder<Communicator>>(m, "Communicator")
+  // Shared: a Reducer's hook uses it for as long as it is there.
+  py::class_<Communicator, std::shared_ptr<Communicator>>(m, "Communicator")
       .def(py::init([](const c10::intrusive_ptr<c10d::Backend>& backend,
                        const c10::intrusive_ptr<c10d::Store>& store, const std::string& algorithm,
                        std::int64_t timeout_ms, std::int64_t chunk_bytes, const Wire& wire,
                        const at::Device& device) {
              const py::gil_scoped_release release;
-             return Holder<Communicator>(
-                 make(backend, store, algorithm, timeout_ms, chunk_bytes, wire, device).release());
+             return std::shared_ptr<Communicator>(
+                 make(backend, store, algorithm, timeout_ms, chunk_bytes, wire, device).release(),
+                 byzccl::torch::WithoutGil<Communicator>());
            }),
            py::arg("backend"), py::arg("store"), py::arg("algorithm"), py::arg("timeout_ms"),
            py::arg("chunk_bytes"), py::arg("wire") = Wire(),
@@ -227,11 +208,12 @@ void bind_communicator(py::module_& m) {
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
-  py::register_exception_translator(&translate);
+  py::register_exception_translator(&byzccl::torch::translate);
   byzccl::torch::bind_report(m);
   bind_communicator(m);
   m.def("meet", &meet, py::arg("store"), py::arg("rank"), py::arg("size"), py::arg("timeout_ms"),
         py::arg("device"));
+  byzccl::torch::bind_reducer(m);
   m.def("rule_table", [] { return table_of(byzccl::rule_table()); });
   m.def("step_table", [] { return table_of(byzccl::step_table()); });
   m.def("work_of", &work_of, py::arg("rule"), py::arg("n"));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 
 namespace byzccl::torch {
 
@@ -18,7 +19,8 @@ struct WithoutGil {
 
   void operator()(T* object) const {
     if (getpid() != maker) return;
-    const py::gil_scoped_release release;
+    std::optional<py::gil_scoped_release> release;
+    if (PyGILState_Check() != 0) release.emplace();  // not so where torch drops what it shares
     delete object;
   }
 };
