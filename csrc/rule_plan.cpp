@@ -12,12 +12,19 @@
 namespace byzccl {
 namespace {
 
-/// Whether C(n, f) <= most, for 2 f <= n.
-bool sets_fit(int n, std::int64_t f, std::int64_t most) {
+/// Most multiplications of an iterative rule, about: some seconds of one core.
+constexpr std::int64_t kMostIterationWork = std::int64_t{1} << 30;
+/// What an iteration costs beside its loops over n rows, as so many rows more.
+constexpr std::int64_t kIterationRows = 32;
+/// Most cubes of smea: a matrix of m rows takes tens of m^3 multiplications to diagonalise.
+constexpr std::int64_t kMostSmeaWork = 1'200'000'000;
+
+/// C(n, f) for 2 f <= n, or some number above `most` if it is.
+std::int64_t count_sets(int n, std::int64_t f, std::int64_t most) {
   std::int64_t sets = 1;
   // Each product is a binomial times k; C(256, 128) is never reached, as `most` ends the loop.
   for (std::int64_t k = 1; k <= f && sets <= most; ++k) sets = sets * (n - f + k) / k;
-  return sets <= most;
+  return sets;
 }
 
 /// "n = 4", and behind bucketing what n was before.
@@ -32,9 +39,10 @@ int tolerated(std::string_view name, std::string_view bound_text, std::optional<
   const std::int64_t f = given.value_or((plan.n - 1) / 2);
   const Bound& bound = bound_of(bound_text);
   // f <= n first: it keeps the product small.
-  BYZCCL_CHECK(f <= plan.n && plan.n >= bound.per_f * f + bound.extra &&
-                   (bound.most_sets == 0 || sets_fit(plan.n, f, bound.most_sets)),
-               name, " needs ", bound.text, ", got ", count_of(plan), ", f = ", f);
+  BYZCCL_CHECK(
+      f <= plan.n && plan.n >= bound.per_f * f + bound.extra &&
+          (bound.most_sets == 0 || count_sets(plan.n, f, bound.most_sets) <= bound.most_sets),
+      name, " needs ", bound.text, ", got ", count_of(plan), ", f = ", f);
   return static_cast<int>(f);
 }
 
@@ -74,6 +82,23 @@ int resolve(const RuleInfo& row, std::string_view name, std::optional<std::int64
                  name, " = ", *given, ", ", count_of(plan), ", f = ", plan.f);
   }
   return static_cast<int>(*given);
+}
+
+/// smea walks all sets, and an attacker can see to it that each is diagonalised.
+void check_smea_work(const RuleInfo& row, const Plan& plan) {
+  const std::int64_t sets = count_sets(plan.n, plan.f, bound_of(row.bound).most_sets);
+  const std::int64_t m = plan.n - plan.f;
+  BYZCCL_CHECK(sets * m * m * m <= kMostSmeaWork, row.name,
+               " needs C(n, f) (n - f)^3 <= ", kMostSmeaWork, ", got C(n, f) = ", sets, ", ",
+               count_of(plan), ", f = ", plan.f);
+}
+
+/// Each iteration measures the distances of all rows to a mix of them.
+void check_iteration_work(const RuleInfo& row, const Plan& plan) {
+  const std::int64_t rows = plan.n + kIterationRows;
+  BYZCCL_CHECK(plan.iterations <= kMostIterationWork / (rows * rows), row.name,
+               " needs iterations (n + ", kIterationRows, ")^2 <= ", kMostIterationWork,
+               ", got iterations = ", plan.iterations, ", ", count_of(plan), ", f = ", plan.f);
 }
 
 WindowKind window_of(RuleKind kind) {
@@ -123,8 +148,11 @@ Plan plan(const Rule& rule, int n, DType dtype) {
       plan.needs_own = true;
       [[fallthrough]];
     case RuleKind::kMda:
-    case RuleKind::kSmea:
     case RuleKind::kFaba:
+      plan.m = n - f;
+      break;
+    case RuleKind::kSmea:
+      check_smea_work(row, plan);
       plan.m = n - f;
       break;
     case RuleKind::kCge:
@@ -149,10 +177,12 @@ Plan plan(const Rule& rule, int n, DType dtype) {
     case RuleKind::kGeometricMedian:
       plan.iterations =
           resolve(row, "iterations", rule.iterations, 32, std::numeric_limits<int>::max(), plan);
+      check_iteration_work(row, plan);
       break;
     case RuleKind::kCenteredClipping:
       plan.iterations =
           resolve(row, "iterations", rule.iterations, 1, std::numeric_limits<int>::max(), plan);
+      check_iteration_work(row, plan);
       plan.pull = *rule.tau;
       plan.lines = n + 1;
       break;

@@ -92,9 +92,11 @@ Distances regular_far_pairs(int n, int rows, int degree, Random& random) {
 
 std::string mda(int f) { return "mda(f=" + std::to_string(f) + ")"; }
 
-std::int64_t branches(const Decided& decided) {
-  return static_cast<const rules::MdaState*>(decided.own_scratch())->branches;
+const rules::MdaState& state_of(const Decided& decided) {
+  return *static_cast<const rules::MdaState*>(decided.own_scratch());
 }
+
+std::int64_t branches(const Decided& decided) { return state_of(decided).branches; }
 
 TEST_CASE("mda agrees with enumeration") {
   Random random(1);
@@ -201,6 +203,7 @@ void check_fits(const Decided& decided, const char* what) {
             << ", branches = " << branches(decided));
   CHECK(decided.outcome().failure == rules::Failure::kNone);
   CHECK(branches(decided) <= rules::kBranchBudget / 4);
+  CHECK(state_of(decided).visits <= rules::kVisitBudget / 4);
   CHECK(static_cast<int>(decided.selected().size()) == decided.plan().n - decided.plan().f);
 }
 
@@ -230,6 +233,20 @@ TEST_CASE("n = 64, f <= 20 fits the budget whatever D is") {
     Points clusters = random_points(n, 3, random);
     for (int i = 0; i < n; ++i) clusters[i][i % 3] += 40;
     check_fits(Decided(mda(f), distances(clusters)), "clusters");
+  }
+}
+
+TEST_CASE("n = 256 with half of the rows bad ends, found or over its budget") {
+  Random random(6);
+  const int n = 256;
+  for (const int f : {60, 127}) {
+    for (const unsigned far : {4u, 40u}) {
+      const Decided decided(mda(f), matrix(n, [&] { return random() % far == 0 ? 2. : 1.; }));
+      // What comes between two looks at the budget is one vertex cover of at most n steps.
+      CHECK(state_of(decided).visits <= rules::kVisitBudget + n * n);
+      const bool over = decided.outcome().failure == rules::Failure::kBudget;
+      CHECK(over == (decided.selected().empty()));
+    }
   }
 }
 

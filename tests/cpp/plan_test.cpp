@@ -72,6 +72,27 @@ TEST_CASE("a broken bound is named with the numbers") {
         "n = 3, f = 1");
 }
 
+TEST_CASE("work is bounded, not only counts, with the numbers") {
+  CHECK(error_of("smea(f=3)", 181) ==
+        "smea needs C(n, f) (n - f)^3 <= 1200000000, got C(n, f) = 971970, n = 181, f = 3");
+  CHECK(error_of("smea(f=1)", 256) ==
+        "smea needs C(n, f) (n - f)^3 <= 1200000000, got C(n, f) = 256, n = 256, f = 1");
+  CHECK(error_of("bucketing(s=2)+nnm+smea(f=2)", 256) ==
+        "smea needs C(n, f) (n - f)^3 <= 1200000000, got C(n, f) = 8128, n = 128 (n = 256 before "
+        "bucketing), f = 2");
+  CHECK(plan_of("bucketing(s=4)+smea(f=2)", 256).m == 62);
+  CHECK(error_of("geometric_median(iterations=2147483647)", 1) ==
+        "geometric_median needs iterations (n + 32)^2 <= 1073741824, got iterations = 2147483647, "
+        "n = 1, f = 0");
+  CHECK(error_of("clip(tau=1)+centered_clipping(tau=1,iterations=12946)", 256) ==
+        "centered_clipping needs iterations (n + 32)^2 <= 1073741824, got iterations = 12946, "
+        "n = 256, f = 127");
+  CHECK(plan_of("geometric_median(iterations=12945)", 256).iterations == 12945);
+  CHECK(error_of("bucketing(s=2)+geometric_median(iterations=50000)", 256) ==
+        "geometric_median needs iterations (n + 32)^2 <= 1073741824, got iterations = 50000, "
+        "n = 128 (n = 256 before bucketing), f = 63");
+}
+
 TEST_CASE("a rule that was not parsed is checked as one that was") {
   Rule rule;
   rule.kind = RuleKind::kKrum;

@@ -29,6 +29,7 @@ BYZCCL_HD inline void narrow(int n, const MdaScratch& scratch) {
   CoverGraph graph = whole_graph(n, scratch);
   const Covered covered = search_cover(graph, state->k);
   state->branches = graph.branches;
+  state->visits = graph.visits;
   state->over_budget = covered == Covered::kOverBudget;
   double below = -1;
   double above = kInfinity;
@@ -89,7 +90,7 @@ BYZCCL_HD bool select_mda(Team team, const Plan& plan, const double* D, const De
   // Over t = -1 every pair lies above; its other end is the largest distance.
   connect_farther(team, plan, D, decision, -1, scratch);
   team.once([=] {
-    *state = {kInfinity, 0, 0, f, false};
+    *state = {kInfinity, 0, 0, 0, f, false};
     for (int i = 0; i < n; ++i) {
       state->k -= decision.broken[i];
       if (scratch.above[i] < state->low) state->low = scratch.above[i];

@@ -16,6 +16,8 @@ namespace byzccl::rules {
 
 /// Most branches of one decision, over all its searches. A count, never a time: all ranks agree.
 inline constexpr std::int64_t kBranchBudget = std::int64_t{1} << 22;
+/// Most vertices that its searches look at: between two branches there may be many.
+inline constexpr std::int64_t kVisitBudget = std::int64_t{1} << 31;
 
 struct RemovedVertex {
   std::int16_t vertex;
@@ -41,6 +43,7 @@ struct CoverGraph {
   int removed = 0;                           ///< entries of the trail
   int edges = 0;
   std::int64_t branches = 0;  ///< so far, over all searches
+  std::int64_t visits = 0;    ///< of vertices, so far, over all searches
 };
 
 enum class Covered : std::uint8_t { kNo, kYes, kOverBudget };
@@ -102,6 +105,7 @@ BYZCCL_HD inline int reduce_cover(CoverGraph& graph, int& k) {
     if (graph.edges == 0) return -1;
     int pivot = 0;
     int leaf = -1;
+    graph.visits += graph.n;
     for (int v = 0; v < graph.n; ++v) {
       if (graph.degree[v] > graph.degree[pivot]) pivot = v;
       if (graph.degree[v] == 1) leaf = v;
@@ -128,7 +132,9 @@ BYZCCL_HD inline Covered search_cover(CoverGraph& graph, int k) {
   for (;;) {
     const int pivot = reduce_cover(graph, k);
     if (pivot == -1) return Covered::kYes;
-    if (++graph.branches > kBranchBudget) return Covered::kOverBudget;
+    if (++graph.branches > kBranchBudget || graph.visits > kVisitBudget) {
+      return Covered::kOverBudget;
+    }
     if (pivot >= 0) {
       graph.stack[depth++] = {static_cast<std::int16_t>(pivot),
                               static_cast<std::int16_t>(graph.removed),
