@@ -2,10 +2,13 @@
 // The caller's side of a communicator: checks arguments, describes the work, and returns. A mistake
 // is raised at once and also sent round, so that the other ranks do not wait for this one.
 
+#include <algorithm>
 #include <byzccl/communicator.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -19,6 +22,13 @@ using collective::Bucket;
 using collective::Call;
 using collective::Message;
 using collective::Operation;
+
+namespace {
+
+/// Between two looks whether a device has come to its end.
+constexpr std::chrono::microseconds kLongestPause{1000};
+
+}  // namespace
 
 class Pending::State {
  public:
@@ -38,7 +48,7 @@ class Pending::State {
   Report report() const {
     return raise([&] {
       const Result& result = *future_.get();
-      check(result);
+      await_end(result);
       Report report = result.report;
       result.findings.read(*result.steps, report);
       check(result);
@@ -48,20 +58,40 @@ class Pending::State {
 
   bool done() const {
     if (future_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
-    try {
-      const Result& result = *future_.get();
-      return !result.flight || result.flight->end().reached();
-    } catch (const std::exception&) {  // wait() throws it
-      return true;
-    }
+    const Flight* const flight = flight_now();
+    return flight == nullptr || flight->failed() || flight->is_reached();
+  }
+
+  bool in_use() const {
+    if (future_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return true;
+    const Flight* const flight = flight_now();
+    return flight != nullptr && flight->in_use();
   }
 
  private:
   static void check(const Result& result) {
     const std::exception_ptr error = result.flight ? result.flight->error() : nullptr;
-    if (!error) return;
-    result.flight->end().wait();  // then nothing touches the vectors any more
-    std::rethrow_exception(error);
+    if (error) std::rethrow_exception(error);
+  }
+
+  /// Of the result, which is there; null: nothing is under way, nor will be.
+  const Flight* flight_now() const {
+    try {
+      return future_.get()->flight.get();
+    } catch (const std::exception&) {  // wait() throws it
+      return nullptr;
+    }
+  }
+
+  /// Waits for the device, but no longer than the worker does. @throws as check()
+  static void await_end(const Result& result) {
+    std::chrono::microseconds pause{20};
+    while (result.flight && !result.flight->is_reached()) {
+      check(result);
+      std::this_thread::sleep_for(pause);
+      pause = std::min(2 * pause, kLongestPause);
+    }
+    check(result);
   }
 
   /// Each call throws an error object of its own: who catches it shares nothing with the worker.
@@ -166,6 +196,7 @@ Pending::Pending(std::shared_ptr<State> state) : state_(std::move(state)) {}
 void Pending::wait() { state_->wait(state_->stream()); }
 void Pending::wait(CUstream_st* stream) { state_->wait(stream); }
 bool Pending::done() const { return state_->done(); }
+bool Pending::in_use() const { return state_->in_use(); }
 Report Pending::report() { return state_->report(); }
 
 Exchange::Exchange(std::shared_ptr<State> state) : state_(std::move(state)) {}

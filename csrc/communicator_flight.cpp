@@ -35,7 +35,7 @@ void Flights::watch(Transport& transport) {
   if (empty()) return;
   transport.poll();
   std::size_t ended = 0;
-  while (ended < flights_.size() && flights_[ended]->end().reached()) ++ended;
+  while (ended < flights_.size() && flights_[ended]->reached()) ++ended;
   transport.poll();  // an abort ends them too
   flights_.erase(flights_.begin(), flights_.begin() + static_cast<std::ptrdiff_t>(ended));
   if (ended > 0) deadline_.reset();
@@ -59,8 +59,9 @@ void Flights::doom_all() noexcept {
   for (const auto& flight : flights_) flight->doom();
 }
 
-void Flights::fail_all(const std::exception_ptr& error) noexcept {
-  for (const auto& flight : flights_) flight->fail(error);
+void Flights::fail_all(const std::exception_ptr& error,
+                       const std::shared_ptr<const Transport>& held) noexcept {
+  for (const auto& flight : flights_) flight->fail(error, held);
   flights_.clear();
   deadline_.reset();
 }

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <byzccl/transport.hpp>
 #include <chrono>
 #include <condition_variable>
@@ -26,6 +27,12 @@ class Flight {
       : end_(std::move(end)), ready_(std::move(ready)), context_(std::move(context)) {}
 
   const Mark& end() const { return *end_; }
+  /// Whether the device is done with it; once true, always. @throws CudaError if the device does
+  /// not say
+  bool reached() const {
+    if (!reached_ && end_->reached()) reached_ = true;
+    return reached_;
+  }
   bool is_ready() const { return ready_ == nullptr || ready_->reached(); }
   /// "step 12, all_reduce krum(f=1)"
   const std::string& context() const { return context_; }
@@ -36,9 +43,11 @@ class Flight {
     doomed_ = true;
   }
   /// Only once the device touches no buffer of it any more: who learns of it lets go of them.
-  void fail(std::exception_ptr error) noexcept {
+  /// @param held  a transport that could not make the device let go of them; null: it has
+  void fail(std::exception_ptr error, std::shared_ptr<const Transport> held) noexcept {
     const std::lock_guard lock(mutex_);
     error_ = std::move(error);
+    held_ = std::move(held);
     failed_.notify_all();
   }
   /// What it failed with, or null. After an abort the end is reached as well.
@@ -47,15 +56,34 @@ class Flight {
     failed_.wait(lock, [&] { return !doomed_ || error_; });
     return error_;
   }
+  bool failed() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return error_ != nullptr;
+  }
+  /// Whether the device may still touch its buffers.
+  bool in_use() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return error_ ? held_ && !held_->let_go() : !is_reached();
+  }
+  /// reached(); false too where the device does not say.
+  bool is_reached() const noexcept {
+    try {
+      return reached();
+    } catch (const std::exception&) {
+      return false;
+    }
+  }
 
  private:
   const std::shared_ptr<const Mark> end_;
   const std::shared_ptr<const Mark> ready_;
   const std::string context_;
+  mutable std::atomic<bool> reached_{false};
   mutable std::mutex mutex_;
   mutable std::condition_variable failed_;
   bool doomed_ = false;
   std::exception_ptr error_;
+  std::shared_ptr<const Transport> held_;
 };
 
 /// Looks at the board now and then: whether a rank says there that it fails.
@@ -87,7 +115,8 @@ class Flights {
   /// Watches until all have ended. @throws as watch()
   void watch_all(Transport& transport);
   void doom_all() noexcept;
-  void fail_all(const std::exception_ptr& error) noexcept;
+  void fail_all(const std::exception_ptr& error,
+                const std::shared_ptr<const Transport>& held) noexcept;
 
  private:
   std::deque<std::shared_ptr<Flight>> flights_;

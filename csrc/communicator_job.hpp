@@ -20,7 +20,9 @@ namespace byzccl {
 /// What an exchange came to.
 struct Result {
   std::shared_ptr<Steps> steps;
-  std::shared_ptr<const Flight> flight;  ///< what the device still does; null: nothing
+  std::shared_ptr<const Flight>
+      flight;  ///< what the device still does; null: nothing. After a
+               ///< failure before that the device may touch x for all that
   collective::Findings findings;
   Report report;  ///< without what the findings tell
 };

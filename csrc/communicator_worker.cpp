@@ -19,6 +19,27 @@ constexpr std::chrono::milliseconds kWatchPause{5};
 /// What is still under way may take this long once the communicator is to end.
 constexpr std::chrono::seconds kPatience{10};
 
+/// What is thrown where the device could not be made to let go.
+std::exception_ptr held_up(const std::exception_ptr& error) {
+  const std::string more =
+      "; the device did not let go of the vectors in time: it may still read and write them";
+  try {
+    std::rethrow_exception(error);
+  } catch (const TransportError& known) {
+    return std::make_exception_ptr(TransportError(known.what() + more, known.suspects()));
+  } catch (const std::exception& other) {
+    return std::make_exception_ptr(Error(other.what() + more));
+  }
+}
+
+/// Of an exchange whose memory a device would not let go of.
+void keep_for_good(std::unique_ptr<collective::Exchange> exchange) {
+  static std::mutex mutex;
+  static auto& kept = *new std::vector<std::unique_ptr<collective::Exchange>>;
+  const std::lock_guard lock(mutex);
+  kept.push_back(std::move(exchange));
+}
+
 std::shared_ptr<Steps> steps_for(Transport& transport) {
   std::shared_ptr<Steps> steps = transport.make_steps();
   return steps ? std::move(steps) : make_cpu_steps();
@@ -140,7 +161,7 @@ void Worker::run(const Task& task) noexcept {
 
 void Worker::settle(Job& job) noexcept {
   job.exchange.reset();
-  if (job.error) {
+  if (job.error && !job.result.flight) {
     job.promise.set_exception(job.error);
   } else {
     job.promise.set_value(std::make_shared<const Result>(std::move(job.result)));
@@ -247,16 +268,25 @@ void Worker::fail(Job& job, std::exception_ptr error) noexcept {
   job.error = std::move(error);
 }
 
-/// No message of this group can be relied on any more. Buffers go after the transport has let go.
+/// No message of this group can be relied on any more. Buffers go after the transport has let go;
+/// if it cannot, those of the exchange stay for good, and its caller is told to keep the vectors.
 void Worker::die(Job& job, std::exception_ptr error) noexcept {
-  die(error);
-  fail(job, std::move(error));
+  die(std::move(error));
+  if (!transport_->let_go()) {
+    keep_for_good(std::move(job.exchange));
+    const auto flight = std::make_shared<Flight>(nullptr, nullptr, context(job));
+    flight->fail(dead_, transport_);
+    job.result = {.steps = steps_, .flight = flight, .findings = {}, .report = {}};
+  }
+  fail(job, dead_);
 }
 
 void Worker::die(std::exception_ptr error) noexcept {
   flights_.doom_all();
   transport_->abort();
-  flights_.fail_all(error);
+  const bool held = !transport_->let_go();
+  if (held) error = held_up(error);
+  flights_.fail_all(error, held ? transport_ : nullptr);
   mail_.clear();
   dead_ = std::move(error);
 }

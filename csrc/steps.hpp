@@ -95,7 +95,7 @@ class Steps {
   virtual void combine(const Plan& plan, const rules::Decision& decision, const Rows& rows,
                        void* out) = 0;
 
-  /// The calling thread enqueues steps from now on.
+  /// The calling thread enqueues steps from now on, and does so beside any capture of a CUDA graph.
   virtual void use_device() {}
   /// Calls return before their work is done.
   virtual bool enqueues() const { return false; }

@@ -38,11 +38,16 @@ DOUBLES = (
     "golden_bits_test",
     "column_words_test",
     "memory_test",
+    "capture_double_test",
+    "graph_capture_test",
+    "beside_capture_test",
     "nccl_double_test",
     "nccl_transport_test",
     "nccl_faults_test",
     "nccl_collective_test",
     "nccl_collective_faults_test",
+    "nccl_abort_test",
+    "nccl_devices_test",
 )
 HEADERS = ("catch2", "CLI", "hwy", "nlohmann")
 PEERS = ("byzfl==0.0.11", "byzpy==0.1.4")

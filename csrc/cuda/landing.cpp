@@ -7,6 +7,7 @@
 namespace byzccl::cuda {
 
 Landing::~Landing() {
+  const BesideCaptures beside;
   if (!retired_.empty()) cudaStreamSynchronize(read_);
 }
 
@@ -26,6 +27,7 @@ void Landing::retire(std::shared_ptr<void> memory, int device) noexcept {
     read->record(read_);
     retired_.push_back({memory, std::move(read)});  // not moved: it outlives a failure here
   } catch (const std::exception&) {
+    const BesideCaptures beside;
     cudaStreamSynchronize(read_);  // without a mark; the device has failed, and says so elsewhere
   }
 }

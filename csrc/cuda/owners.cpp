@@ -34,6 +34,19 @@ cudaMemPool_t make_pool(int device) {
   return pool;
 }
 
+/// Lets `device` read and write what comes from the pool of `owner`. Where it cannot reach that,
+/// NCCL goes another way between the two.
+void open_to(cudaMemPool_t pool, int owner, int device) {
+  int reaches = 0;
+  check(cudaDeviceCanAccessPeer(&reaches, device, owner), "cudaDeviceCanAccessPeer");
+  if (reaches == 0) return;
+  cudaMemAccessDesc access{};
+  access.location.type = cudaMemLocationTypeDevice;
+  access.location.id = device;
+  access.flags = cudaMemAccessFlagsProtReadWrite;
+  check(cudaMemPoolSetAccess(pool, &access, 1), "cudaMemPoolSetAccess");
+}
+
 /// The current device's. The runtime's own pool gives all free memory back to the system whenever a
 /// stream, an event or the device is waited for; then every step would pay for mapping it again.
 /// Never destroyed: what was taken from it may outlive any static object.
@@ -43,9 +56,14 @@ cudaMemPool_t pool() {
   int device = 0;
   check(cudaGetDevice(&device), "cudaGetDevice");
   const std::lock_guard lock(mutex);
-  cudaMemPool_t& pool = pools[device];
-  if (pool == nullptr) pool = make_pool(device);
-  return pool;
+  if (const auto found = pools.find(device); found != pools.end()) return found->second;
+  const cudaMemPool_t made = make_pool(device);
+  for (const auto& [other, others_pool] : pools) {  // none where a process has one device
+    open_to(made, device, other);
+    open_to(others_pool, other, device);
+  }
+  pools[device] = made;
+  return made;
 }
 
 }  // namespace
@@ -70,7 +88,13 @@ DeviceScope::~DeviceScope() {
   if (device_ != before_) cudaSetDevice(before_);
 }
 
+void synchronize(cudaStream_t stream) {
+  const BesideCaptures beside;
+  check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+}
+
 std::shared_ptr<void> allocate(std::size_t bytes, cudaStream_t stream) {
+  const BesideCaptures beside;
   bytes = std::max<std::size_t>(bytes, 1);
   if (auto source = memory_source()) {
     return {source->take(bytes, stream),
@@ -81,11 +105,20 @@ std::shared_ptr<void> allocate(std::size_t bytes, cudaStream_t stream) {
   return {memory, [stream](void* p) { cudaFreeAsync(p, stream); }};
 }
 
+void open_pool() {
+  const BesideCaptures beside;
+  if (!memory_source()) pool();
+}
+
 Stream::Stream() {
+  const BesideCaptures beside;
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
 }
 
-Stream::~Stream() { cudaStreamDestroy(stream_); }
+Stream::~Stream() {
+  const BesideCaptures beside;
+  cudaStreamDestroy(stream_);
+}
 
 Event::Event() {
   check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
@@ -102,6 +135,7 @@ void Event::hold(cudaStream_t stream) const {
 }
 
 bool Event::reached() const {
+  const BesideCaptures beside;
   const cudaError_t error = cudaEventQuery(event_);
   if (error == cudaErrorNotReady) {
     cudaGetLastError();  // no error, but who asks for the last one next, as torch does, would find
@@ -112,6 +146,9 @@ bool Event::reached() const {
   return true;
 }
 
-void Event::synchronize() const { check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
+void Event::synchronize() const {
+  const BesideCaptures beside;
+  check(cudaEventSynchronize(event_), "cudaEventSynchronize");
+}
 
 }  // namespace byzccl::cuda

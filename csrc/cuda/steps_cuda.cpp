@@ -28,7 +28,12 @@ class CudaSteps final : public Steps {
 
   std::string_view kind() const override { return "cuda"; }
   bool enqueues() const override { return true; }
-  void use_device() override { check(cudaSetDevice(device_), "cudaSetDevice"); }
+  void use_device() override {
+    check(cudaSetDevice(device_), "cudaSetDevice");
+    // For good: this thread asks how far its streams are while others capture graphs.
+    cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+    check(cudaThreadExchangeStreamCaptureMode(&mode), "cudaThreadExchangeStreamCaptureMode");
+  }
 
   std::shared_ptr<const Mark> mark() override { return mark_on(stream_); }
   std::shared_ptr<const Mark> mark_caller(CUstream_st* caller) override { return mark_on(caller); }
@@ -61,10 +66,11 @@ class CudaSteps final : public Steps {
   }
 
   void read(void* to, const void* from, std::size_t bytes) override {
+    const BesideCaptures beside;
     if (bytes > 0) {
       check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
     }
-    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    synchronize(stream_);
   }
 
   Digest digest(const void* x, std::int64_t columns, DType dtype) override {

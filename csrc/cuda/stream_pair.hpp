@@ -16,7 +16,7 @@ namespace byzccl::cuda {
 /// comm_after_compute() says so; `compute` waits for the messages whose data it is about to read.
 class StreamPair : public std::enable_shared_from_this<StreamPair> {
  public:
-  StreamPair() : device_(current_device()) {}
+  StreamPair() : device_(current_device()) { open_pool(); }
 
   int device() const { return device_; }
   cudaStream_t compute() const { return compute_.get(); }

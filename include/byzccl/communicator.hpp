@@ -47,7 +47,12 @@ class Pending {
   void wait();
   /// On a CUDA device: the same for `stream` instead of the one that the call was ordered with.
   void wait(CUstream_st* stream);
+  /// wait() would not wait, nor report(): the result is there, on a device too, or an error is. A
+  /// device that does not say how far it is counts as not done.
   bool done() const;
+  /// Whether x and `previous` may still be read or written. They may after an error as well, if a
+  /// device could not be made to let go; then they must stay, for good if this stays true.
+  bool in_use() const;
   /// What this reduction says about itself; waits first, for the device too.
   Report report();
 

@@ -2,8 +2,10 @@
 // NCCL as a transport: vectors lie in the memory of CUDA devices, one device for each rank. In the
 // library byzccl_cuda, where that was built with NCCL.
 //
-// Ranks that are threads of one process, on several devices, need NCCL_P2P_DIRECT_DISABLE=1 in the
-// environment: buffers come from cudaMallocAsync(), which does not open them to other devices.
+// Among ranks that are threads of one process, on several devices, NCCL reads and writes vectors in
+// place. The library opens its own memory to the devices that can reach it. A caller whose vectors
+// come from cudaMallocAsync() opens that pool too (cudaMemPoolSetAccess), or sets
+// NCCL_P2P_DIRECT_DISABLE=1 in the environment; memory of cudaMalloc() needs neither.
 
 #pragma once
 

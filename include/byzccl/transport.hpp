@@ -94,7 +94,8 @@ class Transport {
                                      Channel channel = Channel::kPayload) = 0;
   virtual Board& board() = 0;
   /// Gives up: every pending and later Work fails, here and, once they notice, at the peers. Waits
-  /// until no buffer is touched any more. Never throws; again is a no-op.
+  /// until no buffer is touched any more, where a device is to let go only so long: let_go() says
+  /// whether it has. Never throws; again is a no-op, but for the wait.
   virtual void abort() noexcept = 0;
 
   /// The steps for the memory that messages lie in; null: the host's. They belong to one
@@ -111,6 +112,9 @@ class Transport {
   virtual Transport& control() { return *this; }
   /// @throws PeerError for what has gone wrong with messages that were waited for
   virtual void poll() {}
+  /// After abort(): false while a device may still touch buffers, because it could not be stopped.
+  /// Those must stay. Any thread.
+  virtual bool let_go() const noexcept { return true; }
   /// While a call waits for peers it calls `check` often, and what that throws ends the wait.
   virtual void interrupt_by(std::function<void()> /*check*/) {}
 };

@@ -3,10 +3,7 @@
 
 #include <byzccl/cuda.hpp>
 #include <byzccl/error.hpp>
-#include <chrono>
 #include <cmath>
-#include <condition_variable>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +12,7 @@
 #include "support/catch.hpp"
 #include "support/stack.hpp"
 #include "tests/cuda/support/device_rows.hpp"
+#include "tests/cuda/support/gate.hpp"
 
 namespace byzccl {
 namespace {
@@ -97,34 +95,6 @@ TEST_CASE("aggregate on a stream selects and combines as the CPU does") {
   }
 }
 
-/// Holds a stream until it is let go, for ten seconds at most.
-class Gate {
- public:
-  explicit Gate(cudaStream_t stream) {
-    cuda::check(cudaLaunchHostFunc(stream, &Gate::wait, this), "cudaLaunchHostFunc");
-  }
-  /// Whether the stream was still held.
-  bool open() {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-    return !late_;
-  }
-
- private:
-  static void wait(void* gate) {
-    Gate& self = *static_cast<Gate*>(gate);
-    std::unique_lock lock(self.mutex_);
-    self.late_ =
-        !self.changed_.wait_for(lock, std::chrono::seconds(10), [&] { return self.open_; });
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool open_ = false;
-  bool late_ = false;
-};
-
 TEST_CASE("aggregate waits for nothing, whatever the rule reads") {
   const std::int64_t d = 700;
   const auto rows = attacked(9, d, DType::kFloat32);
@@ -140,7 +110,7 @@ TEST_CASE("aggregate waits for nothing, whatever the rule reads") {
     };
     call();  // the kernels are loaded
     test::wait_for(device.stream());
-    Gate gate(device.stream());
+    test::Gate gate(device.stream());
     call();
     CHECK(gate.open());
     test::wait_for(device.stream());

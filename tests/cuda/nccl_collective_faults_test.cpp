@@ -10,7 +10,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,6 +18,7 @@
 #include "cuda_on_cpu/nccl.hpp"
 #include "support/catch.hpp"
 #include "tests/cuda/support/nccl_ranks.hpp"
+#include "tests/cuda/support/stopping_transport.hpp"
 
 namespace byzccl {
 namespace {
@@ -39,49 +39,6 @@ constexpr milliseconds kTimeout{600};
 const std::string kRule = "geometric_median";
 #endif
 constexpr milliseconds kPatience{30'000};  // with ranks on a busy machine
-
-/// Its rank stops before a batch of payload, and stays silent until it is released; or fails there.
-class StoppingTransport final : public Transport {
- public:
-  StoppingTransport(std::shared_ptr<Transport> inner, int batches)
-      : inner_(std::move(inner)), left_(batches) {}
-
-  int rank() const override { return inner_->rank(); }
-  int size() const override { return inner_->size(); }
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
-                             Channel channel) override {
-    return inner_->send(peer, data, bytes, channel);
-  }
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override {
-    return inner_->recv(peer, data, bytes, channel);
-  }
-  Board& board() override { return inner_->board(); }
-  void abort() noexcept override { inner_->abort(); }
-  std::unique_ptr<Steps> make_steps() override { return inner_->make_steps(); }
-  void start_batch() override {
-    if (left_-- == 0) {
-      stopped = true;
-      if (fails) throw std::runtime_error("out of memory");
-      while (!released) std::this_thread::sleep_for(milliseconds(5));
-    }
-    inner_->start_batch();
-  }
-  void end_batch() override { inner_->end_batch(); }
-  void await_steps() override { inner_->await_steps(); }
-  Transport& control() override { return inner_->control(); }
-  void poll() override { inner_->poll(); }
-  void interrupt_by(std::function<void()> check) override {
-    inner_->interrupt_by(std::move(check));
-  }
-
-  bool fails = false;
-  std::atomic<bool> stopped{false};
-  std::atomic<bool> released{false};
-
- private:
-  const std::shared_ptr<Transport> inner_;
-  int left_;
-};
 
 /// What a rank that has not stopped comes to; it may get some steps done before.
 std::optional<TransportError> failure_of(Communicator& communicator, Bytes& x,
@@ -104,7 +61,7 @@ std::optional<TransportError> failure_of(Communicator& communicator, Bytes& x,
 void stop(NcclRank& rank, const CommunicatorOptions& options, int batch, const std::string& rule,
           const std::function<bool()>& others_ended) {
   Bytes x(4000);
-  const auto stopping = std::make_shared<StoppingTransport>(rank.transport, batch);
+  const auto stopping = std::make_shared<test::StoppingTransport>(rank.transport, batch);
   Communicator communicator(stopping, options);
   const std::jthread release([&] {
     while (!others_ended()) std::this_thread::sleep_for(milliseconds(5));
@@ -175,7 +132,7 @@ TEST_CASE("a rank that fails before its first payload is named long before the t
         Bytes x(4000);
         const int self = rank.transport->rank();
         const auto failing =
-            std::make_shared<StoppingTransport>(rank.transport, self == 0 ? 0 : -1);
+            std::make_shared<test::StoppingTransport>(rank.transport, self == 0 ? 0 : -1);
         failing->fails = true;
         Communicator communicator(failing, {.timeout = kLong});
         const auto start = Clock::now();

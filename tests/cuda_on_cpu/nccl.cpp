@@ -3,6 +3,7 @@
 
 #include <nccl.h>
 
+#include <condition_variable>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -10,7 +11,9 @@
 #include <string>
 #include <utility>
 
+#include "cuda_on_cpu/nccl.hpp"
 #include "cuda_on_cpu/nccl_comm.hpp"
+#include "cuda_on_cpu/runtime.hpp"
 
 namespace {
 
@@ -29,6 +32,30 @@ Ids& ids() {
   return the_ids;
 }
 
+/// Where aborts hang.
+class Hang {
+ public:
+  void set(bool hangs) {
+    const std::lock_guard lock(mutex_);
+    hangs_ = hangs;
+    changed_.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !hangs_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool hangs_ = false;
+};
+
+Hang& hang() {
+  static Hang the_hang;
+  return the_hang;
+}
+
 std::string text_of(const ncclUniqueId& id) { return {id.internal, sizeof id.internal}; }
 
 bool is_config(const ncclConfig_t& config) {
@@ -36,6 +63,8 @@ bool is_config(const ncclConfig_t& config) {
 }
 
 }  // namespace
+
+void cuda_on_cpu::hang_aborts(bool hang_now) { hang().set(hang_now); }
 
 ncclResult_t ncclGetVersion(int* version) {
   *version = NCCL_VERSION_CODE;
@@ -94,7 +123,8 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id,
     if (found->second == nullptr) found->second = std::make_shared<Clique>(size);
     clique = found->second;
     if (clique->size() != size) return refuse(ncclInvalidUsage, "sizes disagree");
-    if (!clique->join(rank)) return refuse(ncclInvalidUsage, "two ranks of the same number");
+    if (!clique->join(rank, cuda_on_cpu::current_device()))
+      return refuse(ncclInvalidUsage, "two ranks of the same number");
     if (clique->complete()) ids().cliques.erase(found);
   }
   const bool blocking = config == nullptr || config->blocking != 0;
@@ -131,6 +161,7 @@ ncclResult_t ncclCommDestroy(ncclComm_t comm) {
 
 ncclResult_t ncclCommAbort(ncclComm_t comm) {
   if (comm == nullptr) return ncclSuccess;
+  hang().wait();
   comm->clique->abort(comm->rank);
   delete comm;
   return ncclSuccess;
@@ -153,6 +184,6 @@ ncclResult_t ncclCommUserRank(const ncclComm_t comm, int* rank) {
 }
 
 ncclResult_t ncclCommCuDevice(const ncclComm_t comm, int* device) {
-  *device = 0;
+  *device = comm->device;
   return comm->ready("ncclCommCuDevice");
 }

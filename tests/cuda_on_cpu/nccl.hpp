@@ -9,6 +9,8 @@
 //   enqueued is not on the stream before, so an event recorded too early misses it.
 // - Sizes that disagree, a communicator used while in progress, after it was finalized, or on a
 //   second stream: a line on stderr and an error, where NCCL may hang or go on.
+// - A message between two devices fails unless each can reach the other's memory: NCCL among the
+//   threads of a process reads and writes it in place.
 // - A communicator is one thread's at a time; its state is plain, so TSan finds who breaks that.
 
 #pragma once
@@ -29,10 +31,17 @@ struct NcclWorld {
 /// Set while there is no communicator.
 NcclWorld& nccl_world();
 
+/// From now on an abort hangs before it ends anything, as it may while another kernel holds the
+/// device; false lets go those that do. Any thread.
+void hang_aborts(bool hang);
+
 /// Leaves the world as it should be.
 struct WorldScope {
   WorldScope() = default;
-  ~WorldScope() { nccl_world() = {}; }
+  ~WorldScope() {
+    hang_aborts(false);
+    nccl_world() = {};
+  }
   WorldScope(const WorldScope&) = delete;
   WorldScope& operator=(const WorldScope&) = delete;
 };

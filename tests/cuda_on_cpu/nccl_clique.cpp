@@ -20,9 +20,10 @@ Clique::Clique(int size) : size_(size), ends_(static_cast<std::size_t>(size)) {
   }
 }
 
-bool Clique::join(int rank) {
+bool Clique::join(int rank, int device) {
   const std::lock_guard lock(mutex_);
   if (ends_[rank].joined) return false;
+  ends_[rank].device = device;
   ends_[rank].joined = true;
   changed_.notify_all();
   return true;

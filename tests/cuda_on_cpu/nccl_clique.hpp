@@ -33,7 +33,7 @@ class Clique {
   int size() const { return size_; }
 
   /// False if the rank is taken.
-  bool join(int rank);
+  bool join(int rank, int device);
   bool complete();
   void wait_complete();
 
@@ -75,6 +75,7 @@ class Clique {
   };
   struct End {
     bool joined = false;
+    int device = 0;
     bool aborted = false;
     int moving = 0;  // groups under way
     ncclResult_t error = ncclSuccess;
@@ -90,6 +91,7 @@ class Clique {
   void withdraw(int rank, std::vector<Place>& places);
   Place* find_arrival(int rank, std::vector<Place>& places);
   void take(std::unique_lock<std::mutex>& lock, int rank, Place& place);
+  bool can_move(const Place& from, int sender, const Place& to, int receiver);
 
   const int size_;
   std::mutex mutex_;

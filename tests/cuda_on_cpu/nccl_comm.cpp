@@ -111,7 +111,7 @@ ncclResult_t ncclComm::split(int color, int key, ncclComm** part, bool part_wait
 void ncclComm::finish_split(const Split& asked) {
   const auto part = clique->part(asked.round, rank);
   if (part.clique == nullptr) return;
-  part.clique->join(part.rank);
+  part.clique->join(part.rank, device);
   *asked.part = new ncclComm(part.clique, part.rank, asked.part_waits);
   if (asked.part_waits) (*asked.part)->poll();
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cuda_on_cpu/nccl_clique.hpp"
+#include "cuda_on_cpu/runtime.hpp"
 
 namespace cuda_on_cpu {
 
@@ -73,6 +74,7 @@ struct ncclComm {
 
   const std::shared_ptr<cuda_on_cpu::Clique> clique;
   const int rank;
+  const int device = cuda_on_cpu::current_device();
   const bool blocking;
   const std::shared_ptr<cuda_on_cpu::Outstanding> outstanding =
       std::make_shared<cuda_on_cpu::Outstanding>();

@@ -10,6 +10,7 @@
 
 #include "cuda_on_cpu/nccl.hpp"
 #include "cuda_on_cpu/nccl_clique.hpp"
+#include "cuda_on_cpu/runtime.hpp"
 
 namespace cuda_on_cpu {
 
@@ -49,7 +50,7 @@ void Clique::move(int rank, const std::vector<Message>& messages) {
   const bool failed =
       std::any_of(places.begin(), places.end(), [](const Place& p) { return p.failed; });
   lock.unlock();
-  if (failed) throw std::runtime_error("NCCL: the sizes of a send and its receive disagree");
+  if (failed) throw std::runtime_error("NCCL: a send and its receive do not go together");
 }
 
 void Clique::post(int rank, std::vector<Place>& places) {
@@ -91,8 +92,7 @@ void Clique::take(std::unique_lock<std::mutex>& lock, int rank, Place& place) {
   sends_[{peer, rank}].pop_front();
   takes_[{peer, rank}].pop_front();
   from.busy = place.busy = true;
-  const bool fits = from.message.bytes == place.message.bytes;
-  if (fits) {
+  if (can_move(from, peer, place, rank)) {
     pause(lock, rank);
     lock.unlock();
     if (place.message.bytes > 0) {
@@ -100,14 +100,28 @@ void Clique::take(std::unique_lock<std::mutex>& lock, int rank, Place& place) {
     }
     lock.lock();
   } else {
-    std::fprintf(stderr, "cuda_on_cpu: NCCL: rank %d sends %zu bytes, rank %d takes %zu\n", peer,
-                 from.message.bytes, rank, place.message.bytes);
     ends_[rank].error = ends_[peer].error = ncclInternalError;
     from.failed = place.failed = true;
   }
   from.busy = place.busy = false;
   from.done = place.done = true;
   changed_.notify_all();
+}
+
+bool Clique::can_move(const Place& from, int sender, const Place& to, int receiver) {
+  if (from.message.bytes != to.message.bytes) {
+    std::fprintf(stderr, "cuda_on_cpu: NCCL: rank %d sends %zu bytes, rank %d takes %zu\n", sender,
+                 from.message.bytes, receiver, to.message.bytes);
+    return false;
+  }
+  if (!machine().peers_reach) return true;  // NCCL copies through the host
+  const bool reached = reaches(ends_[receiver].device, from.message.data) &&
+                       reaches(ends_[sender].device, to.message.data);
+  if (!reached) {
+    std::fprintf(stderr, "cuda_on_cpu: NCCL: memory of rank %d or %d is closed to the other\n",
+                 sender, receiver);
+  }
+  return reached;
 }
 
 void Clique::abort(int rank) {

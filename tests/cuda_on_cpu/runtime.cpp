@@ -6,10 +6,10 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <set>
 #include <utility>
 
+#include "cuda_on_cpu/capture.hpp"
 #include "cuda_on_cpu/stream.hpp"
 
 struct CUevent_st {
@@ -18,14 +18,16 @@ struct CUevent_st {
     std::condition_variable reached;
     std::size_t recorded = 0;
     std::size_t done = 0;
+    bool captured = false;  ///< where it was last recorded, a stream was captured
     std::chrono::steady_clock::time_point when;  ///< it was last reached
   };
   std::shared_ptr<State> state = std::make_shared<State>();
+  const int device = cuda_on_cpu::current_device();
 };
 
-struct CUmemPoolHandle_st {};
-
 using cuda_on_cpu::answer;
+using cuda_on_cpu::check_unsafe;
+using cuda_on_cpu::is_captured;
 
 namespace {
 
@@ -45,21 +47,27 @@ CUstream_st& stream_of(cudaStream_t stream) {
   return stream == nullptr ? default_stream : *stream;
 }
 
+/// The default stream is every device's.
+bool is_of(cudaStream_t stream, int device) {
+  return stream == nullptr || stream->device == device;
+}
+
 thread_local cudaError_t last_error = cudaSuccess;
 
-cudaError_t allocate(void** memory, std::size_t bytes) {
-  constexpr std::align_val_t kAlignment{256};
-  *memory = bytes == 0 ? nullptr : ::operator new(bytes, kAlignment, std::nothrow);
-  if (bytes > 0 && *memory == nullptr) return answer(cudaErrorMemoryAllocation);
-  if (bytes > 0) std::memset(*memory, 0xcd, bytes);
-  return cudaSuccess;
-}
-
-void release(void* memory) { ::operator delete(memory, std::align_val_t{256}); }
-
 cudaError_t enqueue_cleanup(cudaStream_t stream, std::function<void()> work) {
+  if (is_captured(stream)) return answer(cuda_on_cpu::capture(stream, std::move(work)));
   return answer(stream_of(stream).enqueue(std::move(work), true));
 }
+
+/// Whether the runtime answers at all how far a stream is.
+cudaError_t check_question(cudaStream_t stream) {
+  if (is_captured(stream)) {
+    return answer(cuda_on_cpu::spoil(stream, cudaErrorStreamCaptureUnsupported));
+  }
+  return answer(check_unsafe());
+}
+
+thread_local int failing_queries = 0;
 
 void wait_until(CUevent_st::State& state, std::size_t recorded) {
   std::unique_lock lock(state.mutex);
@@ -75,7 +83,10 @@ cudaError_t answer(cudaError_t error) {
   return error;
 }
 
+void fail_event_queries(int count) { failing_queries = count; }
+
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work) {
+  if (is_captured(stream)) return answer(capture(stream, std::move(work)));
   return answer(stream_of(stream).enqueue(std::move(work), false));
 }
 
@@ -87,6 +98,7 @@ cudaError_t enqueue_grid(const GridShape& shape, std::function<void()> lane, cud
       shape.threads.x > kMostThreads || shape.shared_bytes > kMostShared) {
     return answer(cudaErrorInvalidConfiguration);
   }
+  if (!is_of(stream, current_device())) return answer(cudaErrorInvalidResourceHandle);
   return enqueue(stream, [shape, body = std::move(lane)] { run_grid(shape, body); });
 }
 
@@ -108,10 +120,24 @@ const char* cudaGetErrorName(cudaError_t error) {
       return "cudaErrorInvalidDevice";
     case cudaErrorInvalidResourceHandle:
       return "cudaErrorInvalidResourceHandle";
+    case cudaErrorIllegalState:
+      return "cudaErrorIllegalState";
     case cudaErrorNotReady:
       return "cudaErrorNotReady";
     case cudaErrorLaunchFailure:
       return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnsupported:
+      return "cudaErrorStreamCaptureUnsupported";
+    case cudaErrorStreamCaptureInvalidated:
+      return "cudaErrorStreamCaptureInvalidated";
+    case cudaErrorStreamCaptureIsolation:
+      return "cudaErrorStreamCaptureIsolation";
+    case cudaErrorCapturedEvent:
+      return "cudaErrorCapturedEvent";
+    case cudaErrorStreamCaptureWrongThread:
+      return "cudaErrorStreamCaptureWrongThread";
+    case cudaErrorUnknown:
+      return "cudaErrorUnknown";
   }
   return "unrecognized error code";
 }
@@ -123,51 +149,19 @@ cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); 
 // -------------------------------------------------------------------------------------------------
 // memory
 
-cudaError_t cudaMalloc(void** memory, std::size_t bytes) { return allocate(memory, bytes); }
-
 cudaError_t cudaFree(void* memory) {
+  if (const cudaError_t error = check_unsafe(); error != cudaSuccess) return answer(error);
   cudaStreamSynchronize(nullptr);
   const std::lock_guard lock(streams().mutex);
   for (CUstream_st* stream : streams().all) stream->synchronize();
-  release(memory);
+  cuda_on_cpu::release(memory);
   return cudaSuccess;
-}
-
-cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t) {
-  return allocate(memory, bytes);
-}
-
-cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
-  if (properties->allocType != cudaMemAllocationTypePinned ||
-      properties->location.type != cudaMemLocationTypeDevice) {
-    return answer(cudaErrorInvalidValue);
-  }
-  if (properties->location.id != 0) return answer(cudaErrorInvalidDevice);
-  static CUmemPoolHandle_st the_pool;
-  *pool = &the_pool;
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  const bool known = attribute == cudaMemPoolAttrReleaseThreshold ||
-                     attribute == cudaMemPoolReuseAllowInternalDependencies;
-  return pool != nullptr && known && value != nullptr ? cudaSuccess : answer(cudaErrorInvalidValue);
-}
-
-cudaError_t cudaMallocFromPoolAsync(void** memory, std::size_t bytes, cudaMemPool_t pool,
-                                    cudaStream_t) {
-  return pool != nullptr ? allocate(memory, bytes) : answer(cudaErrorInvalidValue);
 }
 
 cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
-  return enqueue_cleanup(stream, [memory] { release(memory); });
+  if (is_captured(stream)) return cudaSuccess;  // the graph keeps it
+  return enqueue_cleanup(stream, [memory] { cuda_on_cpu::release(memory); });
 }
-
-cudaError_t cudaHostAlloc(void** memory, std::size_t bytes, unsigned) {
-  return allocate(memory, bytes);
-}
-
-cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
@@ -184,6 +178,7 @@ cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStre
 // streams and events
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  if (const cudaError_t error = check_unsafe(); error != cudaSuccess) return answer(error);
   if (flags != cudaStreamNonBlocking) return answer(cudaErrorInvalidValue);
   *stream = new CUstream_st;
   const std::lock_guard lock(streams().mutex);
@@ -192,6 +187,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  if (const cudaError_t error = check_unsafe(); error != cudaSuccess) return answer(error);
   {
     const std::lock_guard lock(streams().mutex);
     if (streams().all.erase(stream) == 0) return answer(cudaErrorInvalidResourceHandle);
@@ -201,10 +197,14 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  return answer(stream_of(stream).synchronize());
+  const cudaError_t error = check_question(stream);
+  return error == cudaSuccess ? answer(stream_of(stream).synchronize()) : error;
 }
 
-cudaError_t cudaStreamQuery(cudaStream_t stream) { return answer(stream_of(stream).query()); }
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  const cudaError_t error = check_question(stream);
+  return error == cudaSuccess ? answer(stream_of(stream).query()) : error;
+}
 
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, void (*function)(void*), void* data) {
   return enqueue(stream, [=] { function(data); });
@@ -221,10 +221,13 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (!is_of(stream, event->device)) return answer(cudaErrorInvalidResourceHandle);
   const auto state = event->state;
   std::size_t number = 0;
   {
     const std::lock_guard lock(state->mutex);
+    state->captured = is_captured(stream);
+    if (state->captured) return cudaSuccess;  // who waits for it comes after it: one stream
     number = ++state->recorded;
   }
   return enqueue_cleanup(stream, [state, number] {
@@ -238,18 +241,25 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   const auto state = event->state;
   std::size_t recorded = 0;
+  const bool captures = is_captured(stream);
   {
     const std::lock_guard lock(state->mutex);
+    if (state->captured) return captures ? cudaSuccess : answer(cudaErrorStreamCaptureUnsupported);
     recorded = state->recorded;
+  }
+  if (captures && recorded > 0) {
+    return answer(cuda_on_cpu::spoil(stream, cudaErrorStreamCaptureIsolation));
   }
   return enqueue(stream, [state, recorded] { wait_until(*state, recorded); });
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (const cudaError_t error = check_unsafe(); error != cudaSuccess) return answer(error);
   CUevent_st::State& state = *event->state;
   std::size_t recorded = 0;
   {
     const std::lock_guard lock(state.mutex);
+    if (state.captured) return answer(cudaErrorCapturedEvent);
     recorded = state.recorded;
   }
   wait_until(state, recorded);
@@ -257,8 +267,14 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event) {
+  if (const cudaError_t error = check_unsafe(); error != cudaSuccess) return answer(error);
+  if (failing_queries > 0) {
+    --failing_queries;
+    return answer(cudaErrorLaunchFailure);
+  }
   CUevent_st::State& state = *event->state;
   const std::lock_guard lock(state.mutex);
+  if (state.captured) return answer(cudaErrorCapturedEvent);
   return answer(state.done >= state.recorded ? cudaSuccess : cudaErrorNotReady);
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The one device of the runtime double: a small one, so that what is measured on it takes little
+// The devices of the runtime double: small ones, so that what is measured on them takes little
 // time.
 
 #include "cuda_on_cpu/runtime.hpp"
 
 using cuda_on_cpu::answer;
+using cuda_on_cpu::machine;
 
 namespace {
 
@@ -12,30 +13,53 @@ constexpr int kMultiprocessors = 1;
 constexpr int kCacheBytes = 4096;
 constexpr std::size_t kMemoryBytes = std::size_t{1} << 30;
 
+thread_local int the_current_device = 0;
+
+bool exists(int device) { return device >= 0 && device < machine().devices; }
+
 }  // namespace
 
+namespace cuda_on_cpu {
+
+Machine& machine() {
+  static Machine the_machine;
+  return the_machine;
+}
+
+int current_device() { return the_current_device; }
+
+}  // namespace cuda_on_cpu
+
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = machine().devices;
   return cudaSuccess;
 }
 
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = the_current_device;
   return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return device == 0 ? cudaSuccess : answer(cudaErrorInvalidDevice);
+  if (!exists(device)) return answer(cudaErrorInvalidDevice);
+  the_current_device = device;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceCanAccessPeer(int* can, int device, int peer) {
+  if (!exists(device) || !exists(peer)) return answer(cudaErrorInvalidDevice);
+  *can = device != peer && machine().peers_reach ? 1 : 0;
+  return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device != 0) return answer(cudaErrorInvalidDevice);
+  if (!exists(device)) return answer(cudaErrorInvalidDevice);
   *properties = {"device double", kMemoryBytes, 9, 0, kMultiprocessors, kCacheBytes};
   return cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
-  if (device != 0) return answer(cudaErrorInvalidDevice);
+  if (!exists(device)) return answer(cudaErrorInvalidDevice);
   *value = attribute == cudaDevAttrL2CacheSize ? kCacheBytes : kMultiprocessors;
   return cudaSuccess;
 }

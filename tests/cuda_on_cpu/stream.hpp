@@ -15,6 +15,8 @@
 #include <thread>
 #include <utility>
 
+#include "cuda_on_cpu/runtime.hpp"
+
 struct CUstream_st {
  public:
   CUstream_st() : worker_([this] { work(); }) {}
@@ -46,6 +48,8 @@ struct CUstream_st {
     const std::lock_guard lock(mutex_);
     return error_ != cudaSuccess ? error_ : pending_ == 0 ? cudaSuccess : cudaErrorNotReady;
   }
+
+  const int device = cuda_on_cpu::current_device();
 
  private:
   struct Task {

@@ -112,6 +112,7 @@ class Communicator {
 
  private:
   std::shared_ptr<Pending::Flight> launch();
+  void drop_ended();
   /// Runs `checks`; a mistake that they find goes round before it is raised.
   template <class F>
   void check(F&& checks);

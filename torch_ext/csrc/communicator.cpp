@@ -16,13 +16,33 @@
 
 namespace byzccl::torch {
 
+namespace {
+
+/// Of tensors that a device would not let go of: their memory has no other owner any more.
+void keep_for_good(std::vector<at::Tensor> tensors) {
+  static std::mutex mutex;
+  static auto& kept = *new std::vector<std::vector<at::Tensor>>;
+  const std::lock_guard lock(mutex);
+  kept.push_back(std::move(tensors));
+}
+
+}  // namespace
+
 /// One reduction and the tensors that it may touch until it is done.
 struct Pending::Flight {
+  Flight(at::Device where, std::weak_ptr<byzccl::Communicator> whose,
+         std::shared_ptr<std::mutex> turns)
+      : device(where), core(std::move(whose)), turn(std::move(turns)) {}
+
   at::Device device;
   std::weak_ptr<byzccl::Communicator> core;
   std::shared_ptr<std::mutex> turn;  ///< the communicator's: guards tensors, and one call at a time
   std::vector<at::Tensor> tensors = {};
   std::optional<byzccl::Pending> pending = {};
+
+  ~Flight() {
+    if (pending && pending->in_use()) keep_for_good(std::move(tensors));
+  }
 
   /// The next call of the core takes its tensors in the order of torch's current stream.
   void follow_stream() const {
@@ -36,8 +56,8 @@ struct Pending::Flight {
     CUstream_st* const stream = device.is_cpu() ? nullptr : current_stream(device);
     try {
       pending->wait(stream);
-    } catch (...) {  // nothing is under way any more
-      take_tensors();
+    } catch (...) {
+      if (!pending->in_use()) take_tensors();
       throw;
     }
     const std::vector<at::Tensor> done = take_tensors();
@@ -133,15 +153,24 @@ void Communicator::check(F&& checks) {
   }
 }
 
-std::shared_ptr<Pending::Flight> Communicator::launch() {
-  // Work is done in the order of the calls: when one is done, so are all before it.
-  const auto done = std::find_if(flights_.rbegin(), flights_.rend(), [](const auto& flight) {
-    return flight->pending && flight->pending->done();
+/// Work is done in the order of the calls: when one is, so are all before it, but for what a device
+/// would not let go of.
+void Communicator::drop_ended() {
+  const auto ended = std::find_if(flights_.rbegin(), flights_.rend(), [](const auto& flight) {
+    return flight->pending && !flight->pending->in_use();
   });
-  flights_.erase(flights_.begin(), done.base());
+  flights_.erase(std::remove_if(flights_.begin(), ended.base(),
+                                [](const auto& flight) {
+                                  return !flight->pending || !flight->pending->in_use();
+                                }),
+                 ended.base());
+}
+
+std::shared_ptr<Pending::Flight> Communicator::launch() {
   follow_torch_threads();
-  const auto flight = std::make_shared<Pending::Flight>(Pending::Flight{device_, core_, turn_});
-  check([&] { flight->follow_stream(); });
+  const auto flight = std::make_shared<Pending::Flight>(device_, core_, turn_);
+  check([&] { flight->follow_stream(); });  // first: a graph's capture is no time to look at events
+  drop_ended();
   return flights_.emplace_back(flight);
 }
 

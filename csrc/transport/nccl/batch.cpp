@@ -5,13 +5,6 @@
 
 namespace byzccl::nccl {
 
-void Link::abort() noexcept {
-  comm->abort();
-  cudaStreamSynchronize(streams->comm());
-  // The steps behind the messages read and write the caller's vectors.
-  cudaStreamSynchronize(streams->compute());
-}
-
 void Batches::start() {
   BYZCCL_CHECK(open_ == nullptr, "a batch of messages is open already");
   const cuda::DeviceScope scope(link_->streams->device());

@@ -16,11 +16,9 @@ namespace byzccl::nccl {
 /// What the parts of one rank's transport share. The streams outlive the communicator.
 struct Link {
   std::shared_ptr<cuda::StreamPair> streams;
+  std::shared_ptr<Ending> ending;     ///< of the communicator and the streams
   std::chrono::milliseconds timeout;  ///< for connections, which are made at the first message
   std::unique_ptr<Comm> comm;
-
-  /// Ends all messages; returns when neither they nor the steps touch any buffer any more.
-  void abort() noexcept;
 };
 
 /// A copy to the host when a message has landed.

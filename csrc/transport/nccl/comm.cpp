@@ -83,7 +83,10 @@ void await(ncclComm_t comm, const char* call, Deadline deadline) {
 
 }  // namespace
 
-Comm::Comm(const ncclUniqueId& id, int rank, int size, Deadline deadline) {
+Comm::Comm(const ncclUniqueId& id, int rank, int size, std::shared_ptr<Ending> ending,
+           Deadline deadline)
+    : ending_(std::move(ending)) {
+  const cuda::BesideCaptures beside;
   ncclConfig_t config = non_blocking();
   try {
     check(ncclCommInitRankConfig(&comm_, size, id, rank, &config), "ncclCommInitRankConfig");
@@ -94,7 +97,9 @@ Comm::Comm(const ncclUniqueId& id, int rank, int size, Deadline deadline) {
   }
 }
 
-Comm::Comm(ncclComm_t parent, int rank, Deadline deadline) {
+Comm::Comm(ncclComm_t parent, int rank, std::shared_ptr<Ending> ending, Deadline deadline)
+    : ending_(std::move(ending)) {
+  const cuda::BesideCaptures beside;
   ncclConfig_t config = non_blocking();
   ncclComm_t& part = new_part();
   check(ncclCommSplit(parent, 0, rank, &part, &config), "ncclCommSplit", parent);
@@ -110,6 +115,7 @@ Comm::Comm(ncclComm_t parent, int rank, Deadline deadline) {
 
 Comm::~Comm() {
   if (comm_ == nullptr) return;
+  const cuda::BesideCaptures beside;
   if (finalize()) {
     ncclCommDestroy(comm_);
   } else {
@@ -168,10 +174,12 @@ ncclResult_t Comm::state() {
 void Comm::poll() { state(); }
 
 void Comm::abort() noexcept {
-  const std::lock_guard lock(mutex_);
-  if (comm_ == nullptr) return;
-  ncclCommAbort(comm_);
-  comm_ = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    // Nobody is inside a call with it, and no later one finds it.
+    if (comm_ != nullptr) ending_->begin(std::exchange(comm_, nullptr));
+  }
+  ending_->wait();
 }
 
 }  // namespace byzccl::nccl

@@ -6,10 +6,12 @@
 #include <byzccl/transport.hpp>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <utility>
 
+#include "csrc/transport/nccl/ending.hpp"
 #include "csrc/transport/nccl/result.hpp"
 
 namespace byzccl::nccl {
@@ -26,11 +28,13 @@ struct Message {
 /// call may be inside it.
 class Comm {
  public:
-  /// Ranks 0 to size - 1 join under the same id, each on its current device.
+  /// Ranks 0 to size - 1 join under the same id, each on its current device. `ending` is how it
+  /// ends if it is given up.
   /// @throws NcclError, or PeerError if not all have joined by the deadline
-  Comm(const ncclUniqueId& id, int rank, int size, Deadline deadline);
+  Comm(const ncclUniqueId& id, int rank, int size, std::shared_ptr<Ending> ending,
+       Deadline deadline);
   /// The same ranks as `parent`, in the order of `rank`; `parent` must be idle.
-  Comm(ncclComm_t parent, int rank, Deadline deadline);
+  Comm(ncclComm_t parent, int rank, std::shared_ptr<Ending> ending, Deadline deadline);
   /// Ends what was enqueued, if the peers play their parts before long; gives it up if not.
   ~Comm();
   Comm(const Comm&) = delete;
@@ -43,14 +47,18 @@ class Comm {
   void interrupt_by(std::function<void()> check) { interrupt_ = std::move(check); }
   /// @throws PeerError after abort(), or for an error that NCCL met meanwhile
   void poll();
-  /// Ends all operations, here and on the stream. Returns when NCCL has let go of every buffer.
+  /// Ends all operations, here and on the streams. Returns when NCCL and the steps behind it have
+  /// let go of every buffer, or when the patience of the ending has passed.
   void abort() noexcept;
+  /// After abort(): whether they have.
+  bool let_go() const noexcept { return ending_->over(); }
 
  private:
   ncclResult_t state();
   void settle(const char* call, int peer, Deadline deadline);
   bool finalize() noexcept;
 
+  const std::shared_ptr<Ending> ending_;
   std::mutex mutex_;
   ncclComm_t comm_ = nullptr;  // null: aborted
   std::function<void()> interrupt_;

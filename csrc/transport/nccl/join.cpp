@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How ranks come to a common NCCL communicator.
 
+#include <algorithm>
 #include <byzccl/nccl.hpp>
 #include <cstring>
 #include <functional>
@@ -46,9 +47,13 @@ UniqueId greet(Transport& control, const UniqueId& own, Deadline deadline) {
   return ids[0];
 }
 
+/// How long whoever gives up waits for the device to let go.
+constexpr milliseconds kMostPatience{10'000};
+
 std::shared_ptr<Link> make_link(milliseconds timeout) {
   auto link = std::make_shared<Link>();
   link->streams = std::make_shared<cuda::StreamPair>();
+  link->ending = std::make_shared<nccl::Ending>(link->streams, std::min(timeout, kMostPatience));
   link->timeout = timeout;
   return link;
 }
@@ -101,7 +106,8 @@ std::shared_ptr<Transport> nccl_transport(std::shared_ptr<Transport> control,
     const std::shared_ptr<Link> link = make_link(timeout);
     const UniqueId own = control->rank() == 0 ? unique_id() : UniqueId{};
     const UniqueId id = greet(*control, own, deadline);
-    link->comm = std::make_unique<Comm>(to_nccl(id), control->rank(), control->size(), deadline);
+    link->comm = std::make_unique<Comm>(to_nccl(id), control->rank(), control->size(), link->ending,
+                                        deadline);
     return nccl::make_transport(link, control);
   });
 }
@@ -114,7 +120,7 @@ std::shared_ptr<Transport> nccl_transport(ncclComm* comm, std::shared_ptr<Transp
     const cuda::DeviceScope scope(device_of(comm, *control));
     const std::shared_ptr<Link> link = make_link(timeout);
     greet(*control, {}, deadline);
-    link->comm = std::make_unique<Comm>(comm, control->rank(), deadline);
+    link->comm = std::make_unique<Comm>(comm, control->rank(), link->ending, deadline);
     return nccl::make_transport(link, control);
   });
 }
@@ -124,7 +130,8 @@ std::shared_ptr<Transport> nccl_transport(const UniqueId& id, int rank, int size
   BYZCCL_CHECK(size >= 1 && rank >= 0 && rank < size, "no rank ", rank, " of ", size);
   const std::shared_ptr<Link> link = make_link(timeout);
   try {
-    link->comm = std::make_unique<Comm>(to_nccl(id), rank, size, Clock::now() + timeout);
+    link->comm =
+        std::make_unique<Comm>(to_nccl(id), rank, size, link->ending, Clock::now() + timeout);
   } catch (const PeerError& error) {
     throw TransportError(concat("no NCCL group of ", size, " ranks: ", error.what()));
   }

@@ -57,8 +57,9 @@ class NcclTransport final : public Transport {
   }
   void abort() noexcept override {
     control_->abort();  // first: it wakes who waits for a header
-    link_->abort();
+    link_->comm->abort();
   }
+  bool let_go() const noexcept override { return link_->comm->let_go(); }
 
  private:
   std::unique_ptr<Work> post(const Message& message) {

@@ -89,7 +89,9 @@ class StagedControl final : public Transport {
         staging_(std::make_shared<Staging>(link_->streams)),
         batches_(link_),
         rank_(rank),
-        size_(size) {}
+        size_(size) {
+    link_->ending->keep(staging_);
+  }
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
@@ -102,7 +104,8 @@ class StagedControl final : public Transport {
   void start_batch() override { batches_.start(); }
   void end_batch() override { batches_.end(); }
   Board& board() override { return board_; }
-  void abort() noexcept override { link_->abort(); }
+  void abort() noexcept override { link_->comm->abort(); }
+  bool let_go() const noexcept override { return link_->comm->let_go(); }
 
  private:
   std::unique_ptr<Work> post(const Message& message) {

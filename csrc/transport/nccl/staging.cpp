@@ -14,8 +14,12 @@ std::size_t capacity_for(std::size_t bytes) { return std::bit_ceil(std::max(byte
 
 std::shared_ptr<void> pin(std::size_t bytes) {
   void* memory = nullptr;
+  const cuda::BesideCaptures beside;
   cuda::check(cudaHostAlloc(&memory, bytes, cudaHostAllocDefault), "cudaHostAlloc");
-  return {memory, [](void* p) { cudaFreeHost(p); }};
+  return {memory, [](void* p) {
+            const cuda::BesideCaptures also_beside;
+            cudaFreeHost(p);
+          }};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cuda_on_cpu/nccl.hpp"
+#include "cuda_on_cpu/runtime.hpp"
 
 namespace byzccl::test {
 namespace {
@@ -36,6 +37,7 @@ void run_nccl(int n, const std::function<void(NcclRank&)>& fn, Way way,
   ncclUniqueId parents;
   ncclGetUniqueId(&parents);
   run(n, [&](int number) {
+    cudaSetDevice(number % cuda_on_cpu::machine().devices);
     std::shared_ptr<Transport> control = std::move(ends[static_cast<std::size_t>(number)]);
     std::shared_ptr<Transport> transport;
     if (way == Way::kControl) transport = nccl_transport(std::move(control), timeout);

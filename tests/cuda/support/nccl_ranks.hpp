@@ -35,7 +35,8 @@ struct NcclRank {
   Bytes slow;
 };
 
-/// Calls fn(rank) for each of n ranks, on threads of their own; afterwards no NCCL communicator may
+/// Calls fn(rank) for each of n ranks, on threads of their own, which take turns at the devices of
+/// the double; afterwards no NCCL communicator may
 /// be left.
 void run_nccl(int n, const std::function<void(NcclRank&)>& fn, Way way = Way::kControl,
               std::chrono::milliseconds timeout = std::chrono::seconds(60));
