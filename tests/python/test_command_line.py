@@ -5,10 +5,11 @@ import contextlib
 import io
 import os
 
+import pytest
 import torch
 
 import byzccl
-from byzccl import __main__, doctor, doctor_cuda
+from byzccl import __main__, doctor, doctor_cuda, launch_order
 from ranks import run
 
 
@@ -166,6 +167,25 @@ def test_doctor_tells_versions_of_nccl_apart():
     assert line.value == "built with 2.28.9, 2.29.7 is loaded" and not line.problem
     line = doctor_cuda.nccl_version({**WITH, "nccl_runtime": 22703}, [H200])
     assert "NCCL 2.27.3 is loaded, older" in line.problem
+
+
+@pytest.mark.parametrize("name", launch_order.SETTINGS)
+def test_a_gpu_that_keeps_to_the_order_of_enqueuing_is_told(monkeypatch, name):
+    for other in launch_order.SETTINGS:
+        monkeypatch.delenv(other, raising=False)
+
+    def order() -> list[doctor.Finding]:
+        lines = doctor_cuda.work({**WITH, "cuda": 0}, [])
+        return [line for line in lines if line.name == "order of NCCL"]
+
+    assert order() == []
+    monkeypatch.setenv(name, "8")
+    assert order() == [] and launch_order.problem() == ""
+    monkeypatch.setenv(name, "1")
+    (line,) = order()
+    assert line.value == f"{name}=1" and name in line.problem and not line.broken
+    with pytest.warns(RuntimeWarning, match=f"{name}=1.*wait\\(\\) for each"):
+        launch_order.warn()
 
 
 def test_doctor_says_how_cuda_tensors_travel():

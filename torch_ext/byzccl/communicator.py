@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import PrefixStore
 from torch.distributed import distributed_c10d as c10d
 
-from byzccl import _C
+from byzccl import _C, launch_order
 from byzccl.arguments import group_of, integer_of, optional_tensor_of, tensor_of, text_of
 from byzccl.errors import Error, InvalidArgument, TransportError
 from byzccl.pending import Exchange, Pending, check_process
@@ -93,6 +93,8 @@ class Communicator:
         )
         rank, size = dist.get_rank(group), dist.get_world_size(group)
         self.device = _with_index(torch.device(device))
+        if self.device.type == "cuda":
+            launch_order.warn()
         timeout_ms = timeout // timedelta(milliseconds=1)
         gloo = _C.meet(store, rank, size, timeout_ms, self.device)
         self.rank = rank

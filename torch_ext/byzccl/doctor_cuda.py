@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch._C._distributed_c10d import HashStore, PrefixStore, ProcessGroupGloo
 
-from byzccl import _C
+from byzccl import _C, launch_order
 from byzccl.finding import Finding, tried
 from byzccl.local import aggregate
 
@@ -173,6 +173,10 @@ def work(info: dict[str, Any], devices: list[Gpu]) -> Iterator[Finding]:
     if info["cuda"]:
         for index in range(len(devices)):
             yield tried("work", f"a rule on GPU {index}", partial(_rule, index), BUILD_AGAIN)
+    if info["nccl"] and (order := launch_order.problem()):
+        yield Finding(
+            "work", "order of NCCL", ", ".join(launch_order.serial()), order, launch_order.REMEDY
+        )
     if why:
         yield Finding("work", "CUDA tensors", why)
     else:

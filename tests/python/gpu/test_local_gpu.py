@@ -120,11 +120,12 @@ def test_nothing_synchronises():
 def test_it_is_the_current_stream():
     def body():
         x, wanted = stack(100_000), byzccl.aggregate(stack(100_000), "median")
+        pinned = x.pin_memory()  # a copy from other memory waits for the stream
         side, device = torch.cuda.Stream(), torch.empty(N, 100_000, device="cuda")
         torch.cuda.synchronize()
         with torch.cuda.stream(side):
-            torch.cuda._sleep(200_000_000)
-            device.copy_(x)
+            torch.cuda._sleep(2_000_000_000)  # cycles: a second or so
+            device.copy_(pinned, non_blocking=True)
             out = byzccl.aggregate(device, "median")
             report = byzccl.explain(device, "krum(f=2)")
         assert torch.cuda.current_stream().query() and not side.query()
