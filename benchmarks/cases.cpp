@@ -11,6 +11,8 @@ namespace {
 
 // smea solves an eigenproblem for each set of n - f vectors.
 constexpr double kMostSets = 1000;
+// Of the cubes that the rule allows.
+constexpr double kMostCubes = 1e9;
 
 double sets_of(int n, int f) {
   double sets = 1;
@@ -20,7 +22,11 @@ double sets_of(int n, int f) {
 
 int byzantine(const RuleInfo& row, int n) {
   int f = bench::byzantine(n);
-  while (row.kind == RuleKind::kSmea && sets_of(n, f) > kMostSets) --f;
+  const auto is_too_much = [&] {
+    const double sets = sets_of(n, f);
+    return sets > kMostSets || sets * std::pow(n - f, 3) > kMostCubes;
+  };
+  while (row.kind == RuleKind::kSmea && is_too_much()) --f;
   return f;
 }
 
