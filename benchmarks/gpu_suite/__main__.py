@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Builds, tests and measures everything CUDA. Correctness comes first, then benchmarks, then the
-sanitizer; what is found is in the out folder after every step, and a short table comes last.
+"""Builds, tests and measures everything CUDA, what is likeliest to tell something first: the tests,
+two of the sanitizer's tools, the first contact with NCCL, the first figures, Python, and only then
+all of the benchmarks. What is found is in the out folder after every step, a stage's in a file of
+its own once it ends, and a short table comes last.
 
 Without a GPU everything is built and the device double stands in; that ends with 0."""
 
@@ -18,7 +20,18 @@ from .record import FAILED, NOT_RUN, PASSED, Record, Step, summary
 
 BUDGET = 470.0
 OF_TORCH = ("python", "peers")
-STAGES = ("tests", "python", "kernels", "all_reduce", "peers", "sanitizer")
+STAGES = {
+    "tests": 120.0,
+    "sanitizer": 60.0,
+    "contact": 70.0,
+    "first": 50.0,
+    "python": 300.0,
+    "kernels": 260.0,
+    "all_reduce": 150.0,
+    "peers": 150.0,
+    "sanitizer_rest": 60.0,
+}
+"""In this order; seconds that each may take, its own build aside, and all together BUDGET."""
 
 
 def arguments() -> argparse.Namespace:
@@ -53,29 +66,72 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def build_all(record: Record, options: argparse.Namespace, with_gpu: bool) -> bool:
+def targets_of(stage: str) -> list[str]:
+    """What has to be built before it."""
+    if stage in OF_TORCH:
+        return ["byzccl_python"]
+    if stage in ("tests", "sanitizer", "sanitizer_rest"):
+        return build.gpu_programs()
+    return [build.BENCHMARK if stage in ("first", "kernels") else build.ALL_REDUCE]
+
+
+def build_for(record: Record, targets: list[str]) -> bool:
     """False if it failed."""
     begin = time.monotonic()
-    needs = {
-        build.BENCHMARK: ("kernels",),
-        build.ALL_REDUCE: ("all_reduce",),
-        "byzccl_python": OF_TORCH,
-        **dict.fromkeys(build.gpu_programs(), ("tests", "sanitizer")),
-    }
-    targets = [name for name, of in needs.items() if not options.stages.isdisjoint(of)]
-    if not with_gpu:
-        targets = [name for name, of in needs.items() if of != OF_TORCH or options.torch]
-        targets += build.DOUBLES
+    state, detail = PASSED, ""
+    try:
+        build.build(targets)
+    except subprocess.CalledProcessError as error:
+        state, detail = FAILED, str(error)
+    record.add(Step(f"build of {', '.join(targets)}", state, time.monotonic() - begin, detail))
+    return state == PASSED
+
+
+def configure(record: Record, options: argparse.Namespace, with_gpu: bool) -> bool:
+    begin = time.monotonic()
     state, detail = PASSED, ""
     try:
         build.configure(
             options.architectures, options.deps, torch=options.torch, strict=not with_gpu
         )
-        build.build(targets)
     except subprocess.CalledProcessError as error:
         state, detail = FAILED, str(error)
-    record.add(Step("build", state, time.monotonic() - begin, detail))
+    record.add(Step("configure", state, time.monotonic() - begin, detail))
     return state == PASSED
+
+
+def run_stages(record: Record, options: argparse.Namespace, log: Path, bundle: Path | None) -> None:
+    """Each builds what it needs, so that the first does not wait for the programs of the last."""
+    out, quick = options.out, options.quick
+    steps: dict[str, Callable[[], None]] = {
+        "tests": lambda: stages.correctness(record, log, bundle, True),
+        "sanitizer": lambda: stages.sanitize(record, log, bundle, ("memcheck", "racecheck")),
+        "contact": lambda: stages.contact(record, log, bundle),
+        "first": lambda: stages.first_figures(record, log, bundle, out),
+        "python": lambda: stages.python_tests(record, log),
+        "kernels": lambda: stages.benchmarks(record, log, bundle, out, quick),
+        "all_reduce": lambda: stages.all_reduce(record, log, bundle, out, quick),
+        "peers": lambda: stages.peers(record, log, out, made_with(options)),
+        "sanitizer_rest": lambda: stages.sanitize(record, log, bundle, ("initcheck", "synccheck")),
+    }
+    built: set[str] = set()
+    for name, seconds in STAGES.items():
+        if name not in options.stages:
+            continue
+        record.enter(name, float("inf"))
+        missing = [target for target in targets_of(name) if target not in built]
+        built.update(missing)
+        if bundle is not None or not missing or build_for(record, missing):
+            record.enter(name, seconds)
+            steps[name]()
+        record.leave()
+
+
+def made_with(options: argparse.Namespace) -> Path | None:
+    """The bundle that programs or headers come from."""
+    if options.bundle:
+        return Path(options.bundle).resolve()
+    return Path(options.deps).resolve().parent if options.deps else None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -83,31 +139,21 @@ def run(options: argparse.Namespace) -> int:
     log = options.out / "log.txt"
     log.write_text("")
     bundle = options.bundle.resolve() if options.bundle else None
-    made_with = bundle or (options.deps.resolve().parent if options.deps else None)
     gpu = gpu_facts()
-    facts = {**(gpu or {"device": "no GPU"}), "commit": commit(made_with)}
+    facts = {**(gpu or {"device": "no GPU"}), "commit": commit(made_with(options))}
     record = Record(
         options.out / "suite.json", facts, budget=options.budget if gpu else float("inf")
     )
-    ready = bundle is not None or build_all(record, options, bool(gpu))
-    if not ready:
+    record.save()  # what the machine is
+    if bundle is None and not configure(record, options, bool(gpu)):
         pass  # the table says so
     elif gpu:
-        out, quick = options.out, options.quick
-        steps: dict[str, Callable[[], None]] = {
-            "tests": lambda: stages.correctness(record, log, bundle, True),
-            "python": lambda: stages.python_tests(record, log),
-            "kernels": lambda: stages.benchmarks(record, log, bundle, out, quick),
-            "all_reduce": lambda: stages.all_reduce(record, log, bundle, out, quick),
-            "peers": lambda: stages.peers(record, log, out, made_with),
-            "sanitizer": lambda: stages.sanitize(record, log, bundle),
-        }
-        for name in STAGES:
-            if name in options.stages:
-                steps[name]()
+        run_stages(record, options, log, bundle)
     elif bundle is None:
-        stages.correctness(record, log, None, False)
-        stages.doubles(record, log)
+        every = dict.fromkeys(target for name in options.stages for target in targets_of(name))
+        if build_for(record, [*every, *build.DOUBLES]):
+            stages.correctness(record, log, None, False)
+            stages.doubles(record, log)
     else:
         record.add(Step("all", NOT_RUN, 0, "no GPU: nothing run"))
     print()

@@ -22,6 +22,7 @@ class Step:
     seconds: float
     detail: str = ""
     """Why it was not run or failed, or what it gave."""
+    stage: str = ""
 
 
 @dataclass
@@ -33,8 +34,26 @@ class Record:
     """Seconds that the whole run may take."""
     steps: list[Step] = field(default_factory=list)
     begin: float = field(default_factory=time.monotonic)
+    stage: str = ""
+    """What steps belong to from now on."""
+    stage_end: float = float("inf")
+    """When the stage is to be over, as elapsed()."""
+
+    def enter(self, stage: str, seconds: float) -> None:
+        """A stage begins, which may take so long."""
+        self.stage, self.stage_end = stage, self.elapsed() + seconds
+
+    def leave(self) -> None:
+        """The stage is over: its steps are a file of their own beside the record's."""
+        own = [asdict(step) for step in self.steps if step.stage == self.stage]
+        write_whole(
+            self.path.with_name(f"stage_{self.stage}.json"),
+            {"machine": self.facts, "seconds": round(self.elapsed(), 1), "steps": own},
+        )
+        self.stage, self.stage_end = "", float("inf")
 
     def add(self, step: Step) -> None:
+        step.stage = self.stage
         self.steps.append(step)
         print(
             f"[{self.elapsed():5.0f} s] {step.name}: {step.state} {step.detail}".rstrip(),
@@ -46,21 +65,25 @@ class Record:
         return time.monotonic() - self.begin
 
     def left(self) -> float:
-        return self.budget - self.elapsed()
+        return min(self.budget, self.stage_end) - self.elapsed()
 
     def failed(self) -> bool:
         return any(step.state == FAILED for step in self.steps)
 
     def save(self) -> None:
-        """Whole or not at all."""
         found = {
             "machine": self.facts,
             "seconds": round(self.elapsed(), 1),
             "steps": [asdict(step) for step in self.steps],
         }
-        part = self.path.with_suffix(".part")
-        part.write_text(json.dumps(found, indent=1) + "\n")
-        part.replace(self.path)
+        write_whole(self.path, found)
+
+
+def write_whole(path: Path, found: object) -> None:
+    """Whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(found, indent=1) + "\n")
+    part.replace(path)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import build
@@ -108,13 +109,44 @@ def with_extension(arguments: list[str], peers: Path | None) -> list[str]:
 
 
 def python_tests(record: Record, log: Path) -> None:
-    """Those that need a GPU, with the extension of this build."""
-    tests = str(ROOT / "tests" / "python" / "gpu")
-    command = with_extension(["-m", "pytest", "-v", "--tb=short", "--durations=10", tests], None)
-    status, seconds, text = execute(command, record, log, None, 300)
-    if status == 0 and not re.search(r"\b[1-9]\d* passed", text):
-        status = NOTHING_RUN  # all of them were skipped
-    record.add(step_of("Python on the GPU", status, seconds, text))
+    """Those that need a GPU, with the extension of this build: of one rank first, then file by
+    file, since a rank that hangs takes the time of what comes after it."""
+    folder = ROOT / "tests" / "python" / "gpu"
+    of_one = "test_bits_are_those_of_aggregate[1]"
+    collectives = folder / "test_collectives_gpu.py"
+    runs = {
+        "aggregate": [str(folder / "test_local_gpu.py")],
+        "collectives of one rank": [f"{collectives}::{of_one}"],
+        "collectives": [str(collectives), f"--deselect={collectives.relative_to(ROOT)}::{of_one}"],
+        "ddp": [str(folder / "test_ddp_gpu.py")],
+    }
+    for name, tests in runs.items():
+        words = ["-m", "pytest", "-v", "--tb=short", "--durations=5", *tests]
+        status, seconds, text = execute(with_extension(words, None), record, log, None, 150)
+        if status == 0 and not re.search(r"\b[1-9]\d* passed", text):
+            status = NOTHING_RUN  # all of them were skipped
+        record.add(step_of(f"Python: {name}", status, seconds, text))
+
+
+def first_figures(record: Record, log: Path, bundle: Path | None, out: Path) -> None:
+    """The kernels at three n: whether they are anywhere near their goals."""
+    program = str(build.place_of(build.BENCHMARK, bundle))
+    options = ["--steps", "distances,weighted_sum,columns", "--n", "4,16,32", "--budget", "30"]
+    options += ["--dtypes", "float32", "--commit", record.facts["commit"]]
+    options += ["--json", str(out / "gpu_first.json")]
+    record.add(
+        step_of("benchmark: first figures", *execute([program, *options], record, log, bundle, 50))
+    )
+
+
+def contact(record: Record, log: Path, bundle: Path | None) -> None:
+    """NCCL for the first time: one rank, then two that share the GPU, sharded, small."""
+    program = str(build.place_of(build.ALL_REDUCE, bundle))
+    for ranks in (1, 2):
+        sizes = ["-b", "1M", "-e", "4M", "-f", "4", "-n", "2", "-w", "1", "--timeout", "20"]
+        command = [program, "-g", str(ranks), "--algorithm", "sharded", *sizes]
+        found = execute(command, record, log, bundle, 45)
+        record.add(step_of(f"contact with NCCL, ranks: {ranks}", *found))
 
 
 def benchmarks(record: Record, log: Path, bundle: Path | None, out: Path, quick: bool) -> None:
@@ -173,10 +205,10 @@ def peers(record: Record, log: Path, out: Path, bundle: Path | None) -> None:
     record.add(step_of("peers", *execute(command, record, log, None, 150)))
 
 
-def sanitize(record: Record, log: Path, bundle: Path | None) -> None:
-    """compute-sanitizer's four tools over a small matrix."""
+def sanitize(record: Record, log: Path, bundle: Path | None, checks: Sequence[str]) -> None:
+    """compute-sanitizer's tools over a small matrix."""
     program = sanitizer()
-    for check in ("memcheck", "racecheck", "initcheck", "synccheck"):
+    for check in checks:
         name = f"compute-sanitizer {check}"
         if program is None:
             record.add(Step(name, NOT_AVAILABLE, 0, "no compute-sanitizer"))
