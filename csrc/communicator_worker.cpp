@@ -55,6 +55,7 @@ Worker::Worker(std::shared_ptr<Transport> transport, const CommunicatorOptions& 
       steps_(steps_for(*transport_)),
       mail_(*transport_, options_, traffic_),
       headers_(static_cast<std::size_t>(transport_->size())),
+      echoes_(mail_),
       flights_(options.timeout),
       lookout_(options.timeout) {
   transport_->interrupt_by([this] { lookout_.look(*transport_); });
@@ -247,7 +248,7 @@ bool Worker::agree(const Task& task, Message message, std::uint64_t previous) {
   collective::write_text(mine.header.kind, steps_->kind());
   headers_[mail_.rank()] = mine.header;
 
-  const collective::Agreement agreement = collective::agree(mail_, headers_, mine.refusal);
+  const collective::Agreement agreement = collective::agree(mail_, echoes_, headers_, mine.refusal);
   step_ = agreement.next_step;
   if (agreement.error) {
     if (job.exchange) await_device(job);  // adds before this one may still be under way
@@ -255,7 +256,7 @@ bool Worker::agree(const Task& task, Message message, std::uint64_t previous) {
     return false;
   }
   if (job.exchange) return agreement.last;
-  const collective::Tools tools{mail_, *steps_, job.phases};
+  const collective::Tools tools{mail_, echoes_, *steps_, job.phases};
   job.exchange = options_.algorithm == Algorithm::kRing
                      ? collective::make_ring(tools, job.call, mine.plan)
                      : collective::make_sharded(tools, job.call, mine.plan);
@@ -304,6 +305,11 @@ std::exception_ptr Worker::judge(const std::string& context, const PeerError& er
   if (dynamic_cast<const ProtocolError*>(&error) != nullptr) {
     seen.kind = Kind::kLied;
     seen.detail = error.what();
+  }
+  if (const auto* contradiction = dynamic_cast<const collective::ContradictionError*>(&error)) {
+    seen.kind = Kind::kContradicted;
+    seen.detail = error.what();
+    seen.suspects = contradiction->suspects();
   }
   return std::make_exception_ptr(collective::judge(*transport_, seen, options_.timeout, context));
 }

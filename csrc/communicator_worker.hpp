@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "csrc/collective/echoes.hpp"
 #include "csrc/collective/header.hpp"
 #include "csrc/collective/mail.hpp"
 #include "csrc/communicator_flight.hpp"
@@ -77,6 +78,7 @@ class Worker {
 
   // The thread's alone.
   std::vector<collective::Header> headers_;
+  collective::Echoes echoes_;
   std::int64_t step_ = 0;
   std::exception_ptr dead_;  // after it nothing can be exchanged any more
   Flights flights_;

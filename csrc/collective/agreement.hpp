@@ -7,6 +7,7 @@
 #include <exception>
 #include <vector>
 
+#include "csrc/collective/echoes.hpp"
 #include "csrc/collective/header.hpp"
 #include "csrc/collective/mail.hpp"
 
@@ -18,13 +19,16 @@ struct Agreement {
   bool last = false;           ///< on every rank the finish follows this add at once
 };
 
-/// Sends `headers[rank]` to every peer and reads theirs into the rest.
+/// Sends `headers[rank]` to every peer, reads theirs into the rest, and echoes them.
 ///
 /// If they differ, `error` is a MismatchError that lists who sent what: the same on every rank. If
 /// they are equal and all refuse, `error` is the caller's own `refusal`. No payload must follow.
+/// Otherwise payload may be posted, but echoes.settle() comes before anything of it is used.
 ///
-/// @param headers  [n]; must outlive the mail if this throws
-/// @throws PeerError  a peer is late, gone, or sent something that is no header
-Agreement agree(Mail& mail, std::vector<Header>& headers, std::exception_ptr refusal);
+/// @param headers  [n]; must outlive the mail if this throws, and stay as it is until settle()
+/// @throws PeerError  a peer is late, gone, or sent something that is no header; with an `error`
+/// also what settle() throws
+Agreement agree(Mail& mail, Echoes& echoes, std::vector<Header>& headers,
+                std::exception_ptr refusal);
 
 }  // namespace byzccl::collective

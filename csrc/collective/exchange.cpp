@@ -100,6 +100,7 @@ void Exchange::add(const Bucket& bucket) {
   {
     const Timed timed(tools_.phases.exchange, held.index);
     collect(held);
+    tools_.echoes.settle();
   }
   if (keeps_vectors()) return measure_later(held);
   deliver(held);
@@ -155,6 +156,7 @@ void Exchange::finish() {
     narrow();
     if (forgets_previous_) drop_previous();
     add_up(held_);
+    tools_.echoes.settle();
     if (plan_.needs_norms) scale();
     decide();
     // One result travels while the next is combined.
@@ -162,6 +164,7 @@ void Exchange::finish() {
     for (Held& held : held_) await_result(held);
     tools_.mail.clear();
   }
+  tools_.echoes.settle();
   if (plan_.combiner == Combiner::kColumns && !sees_all_columns()) gather_nan_columns();
 }
 
@@ -198,6 +201,14 @@ void Exchange::combine(const Held& held, Range range, void* out) {
   tools_.steps.combine(plan_, decision_, rows, out);
 }
 
+/// While payload arrives. Who got another header sends none, so the echoes are waited for first.
+void Exchange::exchange(std::span<const Outgoing> out, std::span<const Incoming> in) {
+  const std::size_t mark = tools_.mail.post(out, in);
+  tools_.echoes.settle();
+  tools_.mail.wait_through(mark);
+  tools_.mail.clear();
+}
+
 /// The report counts the columns of all ranks.
 void Exchange::gather_nan_columns() {
   const Timed timed(tools_.phases.gather);
@@ -214,7 +225,7 @@ void Exchange::gather_nan_columns() {
     out.push_back({mail.peer(offset), counts + mail.rank(), kBytes});
   }
   mail.transport().await_steps();
-  mail.exchange(out, in);
+  exchange(out, in);
   if (!tools_.steps.enqueues()) findings().count_nan_columns(tools_.steps);
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "csrc/collective/call.hpp"
+#include "csrc/collective/echoes.hpp"
 #include "csrc/collective/findings.hpp"
 #include "csrc/collective/mail.hpp"
 #include "csrc/collective/phases.hpp"
@@ -23,11 +24,13 @@ namespace byzccl::collective {
 /// What an exchange works with; all of it outlives the exchange.
 struct Tools {
   Mail& mail;
+  Echoes& echoes;
   Steps& steps;
   Phases& phases;
 };
 
-/// All ranks have agreed on each add() and on finish() before it is called. A rule with norms or
+/// Before each add() and finish() this rank has got the same header from all, and has echoed them:
+/// both settle the echoes before they write a result. A rule with norms or
 /// distances keeps the vectors until finish(), decides over all adds, and then writes the results;
 /// any other rule combines each add at once, and writes its result before add() returns. Where
 /// steps enqueue, so do these: nothing here waits for a device or reads what it decided.
@@ -73,7 +76,7 @@ class Exchange {
     Rows part(std::int64_t column, std::int64_t columns, std::vector<const void*>& x) const;
   };
 
-  /// Exchanges the vectors: fills memory, rows and range.
+  /// Exchanges the vectors: fills memory, rows and range. Waits for none before the echoes.
   virtual void collect(Held& held) = 0;
   /// Adds up the norms or distances over the columns that this rank holds. The first pass runs
   /// beside later adds. What sum_shard() gave during collect() need not be summed again.
@@ -85,6 +88,8 @@ class Exchange {
   /// Whether combine() sees every column on this rank.
   virtual bool sees_all_columns() const = 0;
 
+  /// Moves all of it, the echoes first. @throws as Echoes::settle()
+  void exchange(std::span<const Outgoing> out, std::span<const Incoming> in);
   /// Waits for what measures. Every algorithm's destructor begins with it.
   void join() noexcept;
   /// Combines columns of `range`, which lies within held.range.

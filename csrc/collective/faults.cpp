@@ -30,7 +30,9 @@ constexpr milliseconds kBoardPause{5};
 /// may be a victim that is about to write.
 bool all_explained(const Sightings& sightings, const std::vector<int>& suspects, int n) {
   const bool proven = std::any_of(sightings.begin(), sightings.end(), [](const auto& entry) {
-    return entry.second.kind == Kind::kLied || entry.second.kind == Kind::kGaveUp;
+    const Sighting& sighting = entry.second;
+    return sighting.kind == Kind::kLied || sighting.kind == Kind::kGaveUp ||
+           (sighting.kind == Kind::kContradicted && sighting.suspects.size() == 2);
   });
   const int silent = n - static_cast<int>(sightings.size());
   return proven || silent == 0 || (silent == 1 && suspects.size() == 1);
@@ -84,7 +86,8 @@ TransportError judge(Transport& transport, const Sighting& seen, milliseconds ti
     return error_of(agree_on_verdict(transport, own, timeout, context));
   } catch (const std::exception&) {
     // The board is out of reach. Where it may be any of several, nobody is named.
-    if (seen.peer == Sighting::kAny && transport.size() > 2) {
+    const bool unknown = seen.peer == Sighting::kAny && seen.kind != Kind::kContradicted;
+    if (unknown && transport.size() > 2) {
       return TransportError(concat(explain_suspects({}, own, timeout), " (", context, ")"));
     }
     return error_of(verdict_on(own, transport.size(), timeout, context));

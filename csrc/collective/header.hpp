@@ -16,7 +16,7 @@ namespace byzccl::collective {
 enum class Message : std::uint8_t { kAdd, kFinish };
 
 inline constexpr std::uint32_t kMagic = 0x4c43425au;  // "ZBCL" in memory
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 
 /// Steps stay far from where adding one would overflow.
 inline constexpr std::int64_t kMaxStep = std::int64_t{1} << 53;

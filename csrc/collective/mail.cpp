@@ -64,20 +64,24 @@ std::size_t Mail::post(std::span<const Outgoing> out, std::span<const Incoming> 
 }
 
 void Mail::wait_through(std::size_t mark) {
-  for (; waited_ < mark; ++waited_) wait(waited_);
+  for (; waited_ < mark; ++waited_) {
+    if (posted_[waited_].work) wait(waited_);
+  }
 }
 
-void Mail::exchange(std::span<const Outgoing> out, std::span<const Incoming> in) {
-  wait_through(post(out, in));
-  clear();
+Parcels Mail::post_uncut(Channel channel, std::span<const Outgoing> out,
+                         std::span<const Incoming> in) {
+  const std::size_t first = posted_.size();
+  post_cut(transport_.control(), channel, out, in, std::numeric_limits<std::ptrdiff_t>::max());
+  return {first, first + in.size(), posted_.size()};
 }
 
-void Mail::exchange_uncut(std::span<const Outgoing> out, std::span<const Incoming> in) {
-  post_cut(transport_.control(), Channel::kHeaders, out, in,
-           std::numeric_limits<std::ptrdiff_t>::max());
-  const Deadline deadline = Clock::now() + options_.timeout;
-  for (std::size_t i = 0; i < posted_.size(); ++i) wait(i, deadline);
-  clear();
+void Mail::wait_received(Parcels parcels, Deadline deadline) {
+  for (std::size_t i = parcels.first; i < parcels.sends; ++i) wait(i, deadline);
+}
+
+void Mail::wait_sent(Parcels parcels, Deadline deadline) {
+  for (std::size_t i = parcels.sends; i < parcels.end; ++i) wait(i, deadline);
 }
 
 std::vector<int> Mail::missing() {

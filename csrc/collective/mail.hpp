@@ -32,6 +32,13 @@ struct Incoming {
   std::size_t bytes = 0;
 };
 
+/// Messages that were posted together: those to come, and then those that go.
+struct Parcels {
+  std::size_t first = 0;
+  std::size_t sends = 0;
+  std::size_t end = 0;
+};
+
 /// What is posted stays in here until it is done or, after a failure, until clear(): a transport
 /// may touch a buffer until then, so buffers must outlive the failure too.
 class Mail {
@@ -49,22 +56,26 @@ class Mail {
   /// different peer each, so nobody is the target of all at once.
   int peer(int offset) const { return (rank() + offset + size()) % size(); }
 
-  /// Moves all of it and returns: what is larger than chunk_bytes is cut, and the peers take turns.
-  /// Each message has the timeout for itself. @throws PeerError
-  void exchange(std::span<const Outgoing> out, std::span<const Incoming> in);
-  /// The first half of exchange(): wait_through(what it returned) is the second.
+  /// What is larger than chunk_bytes is cut, and the peers take turns. Each message has the timeout
+  /// for itself: wait_through() of the mark that it returned is the second half.
   std::size_t post(std::span<const Outgoing> out, std::span<const Incoming> in);
   /// Waits for all that was posted before the mark. @throws PeerError
   void wait_through(std::size_t mark);
-  /// The same from host to host, for short parcels before anything is agreed on: none is cut, and
-  /// the timeout is for all together.
-  void exchange_uncut(std::span<const Outgoing> out, std::span<const Incoming> in);
+  /// From host to host, for short parcels that are none of the payload: none is cut, and none is
+  /// empty. To wait for those that came, and for those that went, are the second half.
+  Parcels post_uncut(Channel channel, std::span<const Outgoing> out, std::span<const Incoming> in);
+  /// Waits for these, whatever else is under way. Who sends but takes nothing is found by what it
+  /// sends first. @throws PeerError
+  void wait_received(Parcels parcels, Deadline deadline);
+  void wait_sent(Parcels parcels, Deadline deadline);
+  /// Of a wait that begins now.
+  Deadline deadline() const { return Clock::now() + options_.timeout; }
 
   /// One message each. They count as moved once they are waited for.
   std::size_t post_send(int peer, const void* data, std::size_t bytes);
   std::size_t post_recv(int peer, void* data, std::size_t bytes);
   /// Waits for what post_* returned; once for each. @throws PeerError
-  void wait(std::size_t posted) { wait(posted, Clock::now() + options_.timeout); }
+  void wait(std::size_t posted) { wait(posted, deadline()); }
 
   /// Once a wait has failed: the peers of what is not done, ascending. What is under way may end.
   std::vector<int> missing();

@@ -52,6 +52,7 @@ class Ring final : public Exchange {
     std::vector<std::size_t> sent;
     std::vector<std::size_t> arriving;  // of the step before
     for (int step = 1; step < mail.size(); ++step) {
+      if (step > 1) tools_.echoes.settle();  // before the first wait
       const std::byte* const out = row(held, mail.peer(1 - step), columns.begin);
       std::byte* const in = row(held, mail.peer(-step), columns.begin);
       std::vector<std::size_t> next;
@@ -65,6 +66,7 @@ class Ring final : public Exchange {
       }
       arriving = std::move(next);
     }
+    tools_.echoes.settle();
     for (const std::size_t posted : arriving) mail.wait(posted);
     for (const std::size_t posted : sent) mail.wait(posted);
     mail.clear();

@@ -45,7 +45,7 @@ class Sharded final : public Exchange {
       const Range theirs = shard_of(held, to);
       out.push_back({to, held.own(theirs.begin), held.bytes(theirs.size())});
     }
-    mail.exchange(out, in);
+    exchange(out, in);
   }
 
   void measure(Held& held) override {
@@ -92,7 +92,7 @@ class Sharded final : public Exchange {
       }
     }
     mail.transport().await_steps();
-    mail.exchange(out, in);
+    exchange(out, in);
   }
 
   // The owner combines its shard and sends each rank the part of it that the rank wants.

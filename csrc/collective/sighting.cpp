@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 using Kind = Sighting::Kind;
 
 /// How a kind is written on the board, in the order of the kinds.
-constexpr std::string_view kKindLetters = "tgla";
+constexpr std::string_view kKindLetters = "tglac";
 
 /// A rank number in [0, n) at the start of `text`, which moves past it.
 std::optional<int> take_rank(std::string_view& text, int n) {
@@ -34,6 +34,37 @@ std::string in_words(milliseconds time) {
 /// How a rank that is not known is written.
 constexpr char kAnyRank = '*';
 
+std::string list_of(const std::vector<int>& ranks) {
+  std::string list;
+  for (const int rank : ranks) list += concat(list.empty() ? "" : ",", rank);
+  return list;
+}
+
+/// "0,2" at the start of `text`, which moves past it; nothing unless two ranks or more, ascending.
+std::optional<std::vector<int>> take_suspects(std::string_view& text, int n) {
+  std::vector<int> suspects;
+  do {
+    if (!suspects.empty()) text.remove_prefix(1);
+    const std::optional<int> rank = take_rank(text, n);
+    if (!rank || (!suspects.empty() && *rank <= suspects.back())) return std::nullopt;
+    suspects.push_back(*rank);
+  } while (text.starts_with(','));
+  if (suspects.size() < 2) return std::nullopt;
+  return suspects;
+}
+
+/// The sighting that names the fewest of ranks that contradict each other, or null.
+const Sighting* narrowest_contradiction(const Sightings& sightings) {
+  const Sighting* narrowest = nullptr;
+  for (const auto& [rank, sighting] : sightings) {
+    if (sighting.kind != Kind::kContradicted) continue;
+    if (narrowest == nullptr || sighting.suspects.size() < narrowest->suspects.size()) {
+      narrowest = &sighting;
+    }
+  }
+  return narrowest;
+}
+
 std::string peer_text(int peer) {
   return peer == Sighting::kAny ? std::string(1, kAnyRank) : std::to_string(peer);
 }
@@ -44,8 +75,9 @@ constexpr std::size_t kMaxText = 4096;
 }  // namespace
 
 std::string to_text(const Sighting& sighting) {
-  return concat(kKindLetters[static_cast<std::size_t>(sighting.kind)], peer_text(sighting.peer),
-                " ", sighting.detail)
+  const std::string who =
+      sighting.kind == Kind::kContradicted ? list_of(sighting.suspects) : peer_text(sighting.peer);
+  return concat(kKindLetters[static_cast<std::size_t>(sighting.kind)], who, " ", sighting.detail)
       .substr(0, kMaxText);
 }
 
@@ -55,6 +87,12 @@ std::optional<Sighting> parse_sighting(const std::string& text, int n) {
   const std::size_t kind = kKindLetters.find(rest.front());
   if (kind == std::string_view::npos) return std::nullopt;
   rest.remove_prefix(1);
+  if (static_cast<Kind>(kind) == Kind::kContradicted) {
+    const auto suspects = take_suspects(rest, n);
+    if (!suspects || !rest.starts_with(' ')) return std::nullopt;
+    return Sighting{static_cast<Kind>(kind), Sighting::kAny, std::string(rest.substr(1)),
+                    *suspects};
+  }
   std::optional<int> peer;
   if (rest.starts_with(kAnyRank)) {
     peer = Sighting::kAny;
@@ -93,6 +131,10 @@ std::vector<int> suspects_of(const Sightings& sightings, int n) {
     if (sighting.kind == Kind::kGaveUp) suspects.insert(rank);
   }
   if (suspects.empty()) {
+    const Sighting* const contradiction = narrowest_contradiction(sightings);
+    if (contradiction != nullptr) return contradiction->suspects;
+  }
+  if (suspects.empty()) {
     for (const auto& [rank, sighting] : sightings) {
       for (int peer = 0; peer < n; ++peer) {
         const bool waited_for = sighting.peer == peer || sighting.peer == Sighting::kAny;
@@ -112,6 +154,8 @@ std::vector<int> suspects_of(const Sightings& sightings, int n) {
 
 std::string explain_suspects(const std::vector<int>& suspects, const Sightings& sightings,
                              milliseconds timeout) {
+  const Sighting* const contradiction = narrowest_contradiction(sightings);
+  if (contradiction != nullptr && contradiction->suspects == suspects) return contradiction->detail;
   std::string text;
   for (const int suspect : suspects) {
     const auto tells = [&](Kind kind) {

@@ -15,16 +15,18 @@ namespace byzccl::collective {
 /// What one rank says on the board about why it fails.
 struct Sighting {
   enum class Kind {
-    kTimedOut,  ///< `peer` did not answer in time
-    kGone,      ///< the connection to `peer` is closed
-    kLied,      ///< `peer` broke the protocol: `detail`
-    kGaveUp,    ///< the rank itself stopped: `detail`
+    kTimedOut,      ///< `peer` did not answer in time
+    kGone,          ///< the connection to `peer` is closed
+    kLied,          ///< `peer` broke the protocol: `detail`
+    kGaveUp,        ///< the rank itself stopped: `detail`
+    kContradicted,  ///< some of `suspects` lie, it is not known which: `detail`
   };
   static constexpr int kAny = -1;  ///< as a peer: some rank, it is not known which
 
   Kind kind = Kind::kGone;
   int peer = 0;
   std::string detail;
+  std::vector<int> suspects = {};  ///< two at least, ascending
 };
 
 std::string to_text(const Sighting& sighting);
@@ -36,7 +38,8 @@ using Sightings = std::map<int, Sighting>;
 
 /// The ranks among n that the sightings lead to, ascending.
 ///
-/// Who lied or gave up is named before all others. Otherwise a rank that wrote is alive, so it is
+/// Who lied or gave up is named before all others, then the fewest that some rank found to
+/// contradict each other. Otherwise a rank that wrote is alive, so it is
 /// only a victim; named are those that are waited for and have not written: whoever waits for some
 /// rank waits for each. If all of them have,
 /// named is who kept others waiting until they timed out without timing out itself: a rank that

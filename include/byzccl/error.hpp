@@ -25,7 +25,7 @@ class InvalidArgument : public Error {
 };
 
 /// Ranks called with different rules, dtypes, counts or steps. Raised on every rank; the message
-/// lists each value with the ranks that sent it. No payload moved.
+/// lists each value with the ranks that sent it. No payload was used.
 class MismatchError : public Error {
  public:
   using Error::Error;

@@ -231,7 +231,7 @@ TEST_CASE("bytes sent are those that the algorithm promises") {
   const int n = 4;
   const std::int64_t d = 4 * 1024 * 16;  // every shard has as many tiles
   const std::int64_t bytes = d * 4;
-  const std::int64_t header = (n - 1) * 512;
+  const std::int64_t header = (n - 1) * (512 + n);  // and echo
   const std::int64_t sums = (n - 1) * 6 * 8;
   for (const Algorithm algorithm : {Algorithm::kSharded, Algorithm::kRing}) {
     test::run(n, {.algorithm = algorithm}, [&](Communicator& communicator) {

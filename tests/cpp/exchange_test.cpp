@@ -123,8 +123,8 @@ void expect_early(const char* rule, std::int64_t bytes) {
 }
 
 TEST_CASE("an add travels before finish is called, and so does the result of a rule by columns") {
-  expect_early("krum(f=0)", 2 * (512 + 4096));
-  expect_early("median", 2 * (512 + 4096 + 4096));
+  expect_early("krum(f=0)", 2 * (512 + 3 + 4096));
+  expect_early("median", 2 * (512 + 3 + 4096 + 4096));
 }
 
 TEST_CASE("a report says when each phase was at work, and for which add") {

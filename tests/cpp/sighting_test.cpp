@@ -80,7 +80,25 @@ TEST_CASE("who waits for some rank waits for every rank that is silent") {
   CHECK(suspects_of(sightings, 4) == Ranks{1});
 }
 
+TEST_CASE("of ranks that contradict each other the fewest are named, after who is proven to lie") {
+  Sightings sightings = {{0, {Kind::kContradicted, Sighting::kAny, "0 of it", {1, 2, 3}}},
+                         {4, {Kind::kTimedOut, 5, ""}}};
+  CHECK(suspects_of(sightings, 6) == Ranks{1, 2, 3});
+  sightings[1] = {Kind::kContradicted, Sighting::kAny, "1 of it", {0, 2}};
+  CHECK(suspects_of(sightings, 6) == Ranks{0, 2});
+  CHECK(explain_suspects({0, 2}, sightings, std::chrono::seconds(1)) == "1 of it");
+  sightings[3] = {Kind::kLied, 2, "noise"};
+  CHECK(suspects_of(sightings, 6) == Ranks{2});
+  CHECK(explain_suspects({2}, sightings, std::chrono::seconds(1)) ==
+        "rank 2 broke the protocol: noise");
+}
+
 TEST_CASE("sightings and verdicts survive the board") {
+  const Sighting contradicted{Kind::kContradicted, Sighting::kAny, "a, b", {0, 3, 12}};
+  const auto all = parse_sighting(to_text(contradicted), 13);
+  REQUIRE(all.has_value());
+  CHECK((all->kind == contradicted.kind && all->suspects == contradicted.suspects));
+  CHECK(all->detail == "a, b");
   for (const Kind kind : {Kind::kTimedOut, Kind::kGone, Kind::kLied, Kind::kGaveUp}) {
     const auto read = parse_sighting(to_text(Sighting{kind, 12, "a b\nc"}), 13);
     REQUIRE(read.has_value());
@@ -107,7 +125,9 @@ TEST_CASE("what is too long for the board is cut, not lost") {
 
 TEST_CASE("what is no sighting and no verdict is not read as one") {
   for (const char* text :
-       {"", "t", "t ", "x1 ", "t-1 ", "t1", "t7 ", "t99999999999 ", "1 ", "t*", "t*1 "}) {
+       {"",      "t",    "t ",     "x1 ",   "t-1 ", "t1", "t7 ",   "t99999999999 ",
+        "1 ",    "t*",   "t*1 ",   "c ",    "c1 ",  "c*", "c1,1 ", "c2,1 ",
+        "c1,7 ", "c1,2", "c1,,2 ", "c1,2, "}) {
     CAPTURE(text);
     CHECK_FALSE(parse_sighting(text, 7).has_value());
   }
@@ -119,7 +139,7 @@ TEST_CASE("what is no sighting and no verdict is not read as one") {
   std::mt19937 random(3);
   for (int i = 0; i < 2000; ++i) {
     std::string text(random() % 12, '\0');
-    for (char& c : text) c = "tgla 0123\n-*"[random() % 12];
+    for (char& c : text) c = "tglac 0123\n-*,"[random() % 14];
     if (const auto sighting = parse_sighting(text, 4)) {
       CHECK((sighting->peer >= Sighting::kAny && sighting->peer < 4));
     }

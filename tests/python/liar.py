@@ -121,3 +121,23 @@ class Liar:
 
     def tell_all(self, header: Header) -> None:
         self.send_all(pack(header), HEADERS)
+
+    def take_echoes(self) -> None:
+        for peer in self.peers:
+            self.receive(peer, self.n, ECHOES)
+
+    def take_accounts(self) -> None:
+        for peer in self.peers:
+            self.receive(peer, self.n * HEADER_BYTES, ACCOUNTS)
+
+    def account(self, mine: Header, got: dict[int, Header]) -> list[bytes]:
+        """What an honest rank would tell of the headers that it got and of its own."""
+        return [pack(mine if rank == self.rank else got[rank]) for rank in range(self.n)]
+
+    def give(self, peer: int, account: list[bytes]) -> None:
+        """The echo of an account, and the account where the echo has a 1."""
+        mine = parse(account[self.rank])
+        echo = bytes(account[r] != pack(mine | {"rank": r}) for r in range(self.n))
+        self.send(peer, echo, ECHOES)
+        if any(echo):
+            self.send(peer, b"".join(account), ACCOUNTS)

@@ -1,72 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""One rank speaks the protocol by itself and lies: the others name it, and live."""
+"""Messages that are short, long, out of turn or noise: the others name who sent them, and live."""
 
-import hashlib
 import os
-import time
-from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
 
 import pytest
-import torch
 
-import byzccl
 from liar import ACCOUNTS, ECHOES, HEADERS, PAYLOAD, PIECE, Liar, pack
-from ranks import run
-
-N = 4
-BAD = 2
-HONEST = [rank for rank in range(N) if rank != BAD]
-TIMEOUT = timedelta(seconds=5)
-
-Outcome = dict[str, Any]
-
-
-def outcome_of(call: Callable[[], torch.Tensor]) -> Outcome:
-    try:
-        result = call()
-    except byzccl.TransportError as error:
-        return {"is": "lost", "suspects": list(error.suspects), "says": str(error)}
-    except byzccl.MismatchError as error:
-        return {"is": "mismatch", "says": str(error)}
-    return {"is": "done", "bits": hashlib.sha256(result.numpy().tobytes()).hexdigest()}
-
-
-def honest(rank: int, columns: int, algorithm: str, calls: int) -> list[Outcome]:
-    communicator = byzccl.Communicator(None, algorithm, TIMEOUT)
-
-    def call() -> torch.Tensor:
-        x = torch.full((columns,), float(rank))
-        communicator.all_reduce(x, "mda(f=1)").wait()
-        return x
-
-    return [outcome_of(call) for _ in range(calls)]
-
-
-def outcomes(
-    lie: Callable[[Liar], None], columns: int = 100_000, algorithm: str = "sharded", calls: int = 1
-) -> list[list[Outcome]]:
-    """What each honest rank's calls come to; every one of them ends as a process should."""
-
-    def body(rank: int) -> Any:
-        if rank != BAD:
-            return honest(rank, columns, algorithm, calls)
-        liar = Liar(TIMEOUT)
-        lie(liar)
-        time.sleep(60)  # it is there to the end, and silent
-
-    results = run(N, body, lost={BAD}, limit=40)
-    return [results[rank] for rank in HONEST]
-
-
-def check_named(results: list[list[Outcome]], says: str = "") -> None:
-    """All name the liar alone, at the first call."""
-    for calls in results:
-        assert calls[0]["is"] == "lost", results
-        assert calls[0]["suspects"] == [BAD], results
-        assert says in calls[0]["says"], results
-
+from lied_to import N, check_named, outcomes
 
 SIZES = [0, 1, 511, 513, 584, PIECE]
 
@@ -83,6 +23,7 @@ def test_header_of_another_size_is_data(size):
 def payload_of(liar: Liar, data: bytes, raw: bool) -> None:
     liar.tell_all(liar.header())
     liar.send_all(bytes(N), ECHOES)
+    liar.take_echoes()
     (liar.send_raw_all if raw else liar.send_all)(data, PAYLOAD)
 
 
@@ -108,6 +49,7 @@ def test_whole_piece_that_comes_short_is_seen(short_by):
         shard = bytes(3 * PIECE)
         liar.tell_all(liar.header())
         liar.send_all(bytes(N), ECHOES)
+        liar.take_echoes()
         for peer in liar.peers:
             for size in (PIECE, PIECE - short_by, PIECE):
                 liar.send_raw(peer, shard[:size], PAYLOAD)

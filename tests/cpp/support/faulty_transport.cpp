@@ -44,12 +44,11 @@ FaultyTransport::FaultyTransport(std::shared_ptr<Transport> inner, FaultPlan pla
 
 std::unique_ptr<Work> FaultyTransport::send(int peer, const void* data, std::size_t bytes,
                                             Channel channel) {
-  const int index = sends_++;
-  if (plan_.kind != FaultPlan::Kind::kNone && index >= plan_.sends_before) hold();
+  if (plan_.kind != FaultPlan::Kind::kNone && sends_++ >= plan_.sends_before) hold();
   if (!plan_.rewrite) return inner_->send(peer, data, bytes, channel);
   const auto* const begin = static_cast<const std::byte*>(data);
   std::vector<std::byte> message(begin, begin + bytes);
-  plan_.rewrite(peer, index, message);
+  plan_.rewrite(peer, channel, message);
   auto work = inner_->send(peer, message.data(), bytes, channel);
   work->wait(Clock::now());  // a local send is done at once, so `message` may go
   return work;

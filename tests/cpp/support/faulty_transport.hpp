@@ -24,8 +24,8 @@ struct FaultPlan {
   int sends_before = 0;                ///< sends that still go out before the fault strikes
   std::chrono::milliseconds delay{0};  ///< before every wait: a slow rank
   bool board_fails = false;            ///< the board is out of reach
-  /// Changes what this rank sends to `peer` in its message number `index` (counted over all peers).
-  std::function<void(int peer, int index, std::span<std::byte> message)> rewrite = {};
+  /// Changes what this rank sends to `peer` on `channel`.
+  std::function<void(int peer, Channel channel, std::span<std::byte> message)> rewrite = {};
 };
 
 class FaultyTransport final : public Transport {
