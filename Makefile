@@ -29,12 +29,21 @@ stage = @mkdir -p $(dir $(STAGES)); now=$$(date +%s); \
 STAGE_TABLE = awk -F '\t' '$$1 == $(BYZCCL_START) { if (name) printf "%6d s  %s\n", $$2 - at, name; \
 	at = $$2; name = $$3 }' $(STAGES)
 
-.PHONY: help demo test setup build package ctest pytest install-test lint lint-quick sanitize asan tsan bench mutants \
-        gpu-build gpu-bundle gpu-suite clean
+# The newest torch that is tested; the oldest is the one that .ci/setup installs.
+VERSION := 2.15.0
+# What differs most between versions of torch: operators, torch.compile, c10d, DDP's hooks.
+QUICK_TESTS := $(addprefix tests/python/test_,ops.py vectors.py stubs.py all_reduce.py functional.py \
+               faults.py ddp.py ddp_programs.py previous.py)
+
+.PHONY: help demo test test-torch test-torch-quick nightly setup build package ctest pytest install-test \
+        lint lint-quick sanitize asan tsan tsan-whole bench mutants gpu-build gpu-bundle gpu-suite clean
 
 help:
 	@echo 'make demo       train with Byzantine workers, with and without byzccl; ARGS="--help" for more'
 	@echo 'make test       build, all tests, style, sanitizers'
+	@echo 'make test-torch VERSION=$(VERSION)'
+	@echo '                installs and tests beside that torch, in an environment of its own'
+	@echo 'make nightly    what takes too long for every change: the newest torch, mutants, TSan, mypy'
 	@echo 'make build      the library and the PyTorch extension, into build/ and torch_ext/byzccl/'
 	@echo 'make lint       ruff, clang-format, mypy'
 	@echo 'make sanitize   C++ tests under ASan and UBSan, the parallel ones under TSan'
@@ -52,6 +61,18 @@ demo: package
 
 test: setup build ctest pytest install-test lint-quick sanitize
 	$(call stage,make test passed)
+	@$(STAGE_TABLE)
+
+test-torch:
+	$(call stage,Python tests beside torch $(VERSION))
+	@.ci/test-torch $(VERSION) $(TESTS)
+
+test-torch-quick:
+	$(call stage,Some Python tests beside torch $(VERSION))
+	@.ci/test-torch $(VERSION) $(QUICK_TESTS)
+
+nightly: setup lint test-torch tsan-whole mutants
+	$(call stage,make nightly passed)
 	@$(STAGE_TABLE)
 
 setup:
@@ -105,12 +126,19 @@ tsan: setup
 	@$(BIN)/cmake --build build-tsan --target $(PARALLEL_TESTS)
 	@for test in $(PARALLEL_TESTS); do echo "$$test"; $(NO_ASLR) build-tsan/tests/$$test; done
 
+tsan-whole: setup
+	$(call stage,All C++ tests under TSan)
+	@$(CONFIGURE) --preset tsan
+	@$(BIN)/cmake --build build-tsan
+	@$(NO_ASLR) $(BIN)/ctest --test-dir build-tsan --output-on-failure -j $(CORES)
+
 bench: package
 	$(call stage,Benchmarks)
 	@$(BIN)/cmake --build build --target byzccl_kernels_bench
 	@benchmarks/run $(ARGS)
 
 mutants: setup
+	$(call stage,Mutants)
 	@PYTHONPATH=tests $(BIN)/python -m mutants $(ARGS)
 
 gpu-build: setup
@@ -128,4 +156,4 @@ gpu-bundle: setup
 	@$(BIN)/python -m benchmarks.gpu_suite bundle $(ARGS)
 
 clean:
-	rm -rf build build-wheel build-asan build-tsan build-gpu build-archs demo-out
+	rm -rf build build-wheel build-asan build-tsan build-gpu build-archs build-torch-* demo-out

@@ -8,7 +8,16 @@
 `byzccl.rules()` lists the rules, `python -m byzccl doctor` says whether all is well here.
 """
 
-import torch  # noqa: F401  (its libraries must be there before ours)
+import torch  # its libraries must be there before ours
+
+try:
+    from byzccl import _C  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"byzccl's extension does not load beside torch {torch.__version__}; it does beside the "
+        "minor version that it was built with. Build it anew: pip install --no-build-isolation "
+        f"--force-reinstall --no-deps . ({error})"
+    ) from error
 
 from byzccl import attack, ddp, functional
 from byzccl._C import version as __version__
