@@ -26,6 +26,9 @@ install(FILES ${PROJECT_BINARY_DIR}/byzcclConfig.cmake
 
 if(TARGET byzccl_torch)
   install(TARGETS byzccl_torch EXPORT byzcclTorchTargets)
+  if(BYZCCL_TORCH_WITH_CUDA)
+    install(TARGETS byzccl_torch_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  endif()
   install(FILES torch_ext/csrc/byzccl_reducer.hpp torch_ext/csrc/byzccl_torch.hpp TYPE INCLUDE)
   install(EXPORT byzcclTorchTargets NAMESPACE byzccl:: DESTINATION ${package_dir})
   install(FILES cmake/TorchWheel.cmake DESTINATION ${package_dir})
@@ -34,7 +37,7 @@ if(TARGET byzccl_torch)
   # on need not have it.
   set(python_libraries byzccl byzccl_torch byzccl_python)
   if(BYZCCL_TORCH_WITH_CUDA)
-    list(APPEND python_libraries byzccl_cuda)
+    list(APPEND python_libraries byzccl_cuda byzccl_torch_cuda)
   endif()
   install(TARGETS ${python_libraries} RUNTIME_DEPENDENCY_SET python_needs
     LIBRARY DESTINATION byzccl COMPONENT python NAMELINK_SKIP EXCLUDE_FROM_ALL)

@@ -56,5 +56,4 @@ def has_cuda() -> bool:
 
 def extension_has_cuda() -> bool:
     """Whether its LibTorch extension takes CUDA tensors: torch must have the same CUDA."""
-    library = ROOT / "torch_ext" / "byzccl" / "libbyzccl_torch.so"
-    return "libbyzccl_cuda.so.0" in dynamic_section(library)["NEEDED"]
+    return "libbyzccl_torch_cuda.so" in (BUILD / "build.ninja").read_text()

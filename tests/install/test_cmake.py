@@ -7,7 +7,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from installed import ROOT, cached, dynamic_section, has_cuda, run
+from installed import ROOT, cached, dynamic_section, extension_has_cuda, has_cuda, run
 
 STRANGER = Path(__file__).parent / "stranger"
 
@@ -79,6 +79,7 @@ def test_nothing_installed_points_into_the_sources(prefix: Path) -> None:
     files = [path for path in prefix.rglob("*") if path.is_file()]
     libraries = [path for path in files if ".so" in path.name]
     wanted = {"libbyzccl", "libbyzccl_torch"} | ({"libbyzccl_cuda"} if has_cuda() else set())
+    wanted |= {"libbyzccl_torch_cuda"} if extension_has_cuda() else set()
     assert {path.name.split(".")[0] for path in libraries} == wanted
     for library in libraries:
         for folder in dynamic_section(library)["RUNPATH"]:

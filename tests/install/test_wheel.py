@@ -8,16 +8,24 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
 from installed import BUILD, ROOT, cached, dynamic_section, extension_has_cuda, run
 
 LIBRARIES = {"_C.so", "libbyzccl.so.0", "libbyzccl_torch.so"}
 if extension_has_cuda():
-    LIBRARIES.add("libbyzccl_cuda.so.0")
+    LIBRARIES |= {"libbyzccl_cuda.so.0", "libbyzccl_torch_cuda.so"}
 # Of the system on every Linux, or loaded by `import torch` before ours.
 FROM_SYSTEM = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"}
 FROM_TORCH = {"libc10.so", "libtorch_cpu.so", "libtorch_python.so"}
+# What is linked to CUDA, and loaded only with a CUDA tensor.
+ON_CUDA = {"libbyzccl_cuda.so.0", "libbyzccl_torch_cuda.so"}
 FROM_TORCH_WITH_CUDA = re.compile(r"libc10_cuda\.so|libcudart\.so\.\d+|libnccl\.so\.2")
+
+
+def project_version() -> str:
+    text = (ROOT / "include" / "byzccl" / "version.hpp").read_text()
+    return re.findall(r'BYZCCL_VERSION "(.+)"', text)[0]
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +62,10 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_holds_the_package_and_its_libraries(wheel: Path) -> None:
     major, minor = sys.version_info[:2]
+    torch_minor = ".".join(torch.__version__.split(".")[:2])
+    assert wheel.name.startswith(f"byzccl-{project_version()}+torch{torch_minor}-")
+    metadata = zipfile.ZipFile(wheel).read(f"{wheel.name.split('-cp')[0]}.dist-info/METADATA")
+    assert f"\nRequires-Dist: torch=={torch_minor}.*\n" in metadata.decode()
     assert wheel.name.endswith(f"-cp{major}{minor}-cp{major}{minor}-linux_x86_64.whl")
     names = zipfile.ZipFile(wheel).namelist()
     tracked = run("git", "ls-files", "torch_ext/byzccl", cwd=ROOT).split()
@@ -70,7 +82,8 @@ def test_asks_for_nothing_that_it_does_not_bring(site: Path) -> None:
         section = dynamic_section(library)
         asked = {name for name in section["NEEDED"] if not FROM_TORCH_WITH_CUDA.fullmatch(name)}
         assert asked <= brought | FROM_SYSTEM | FROM_TORCH, library.name
-        assert extension_has_cuda() or asked == set(section["NEEDED"]), library.name
+        if library.name not in ON_CUDA:  # imported also where there is no CUDA
+            assert asked == set(section["NEEDED"]) and not asked & ON_CUDA, library.name
         if library.name in LIBRARIES:
             assert set(section["RUNPATH"]) <= {"$ORIGIN", "$ORIGIN/../torch/lib"}, library.name
 
@@ -90,5 +103,36 @@ assert sources + "/torch_ext" not in maps and sources + "/build" not in maps
     assert said == [
         str(site / "byzccl" / "__init__.py"),
         "2.0",
-        str(sorted(LIBRARIES - {"_C.so"})),
+        str(sorted(LIBRARIES - ON_CUDA - {"_C.so"})),
     ]
+
+
+@pytest.mark.skipif(not extension_has_cuda(), reason="the default build has no CUDA")
+def test_a_wheel_with_cuda_works_without_its_libraries(site: Path, tmp_path: Path) -> None:
+    """As beside a torch for the CPU alone.
+
+    Here the loader finds torch's CUDA libraries, as they are loaded already; so one is hidden that
+    only ours is linked to.
+    """
+    without = tmp_path / "site"
+    shutil.copytree(site, without)
+    (without / "byzccl" / "libbyzccl_cuda.so.0").unlink()
+    program = """
+import torch, byzccl
+x = torch.tensor([[1.0], [2.0], [2.0], [3.0], [9.0]])
+print(byzccl.aggregate(x, "krum(f=1)").item(), byzccl._C.build_info()["cuda"])
+storage = torch._C._construct_storage_from_data_pointer(x.data_ptr(), torch.device("cuda", 0), 20)
+on_cuda = torch._C._construct_CUDA_Tensor_From_Storage_And_Metadata(
+    {"nbytes": 20, "data_ptr": x.data_ptr(), "size": (5, 1), "stride": (1, 1), "dtype": x.dtype,
+     "device": torch.device("cuda", 0), "storage_offset": 0}, storage)
+for call in (byzccl.aggregate, byzccl.explain):
+    try:
+        call(on_cuda, "median")
+    except RuntimeError as error:
+        print(error)
+"""
+    said = run(sys.executable, "-c", program, cwd=tmp_path, PYTHONPATH=str(without)).splitlines()
+    assert said[0] == "2.0 0"
+    assert len(said) == 3
+    for line in said[1:]:
+        assert "built with CUDA, which cannot be loaded here: libbyzccl_cuda.so.0" in line

@@ -107,6 +107,7 @@ WITHOUT = {
     "cuda_architectures": "",
     "nccl": 0,
     "nccl_runtime": 0,
+    "cuda_unloadable": "",
 }
 WITH = {
     "cuda": 13000,
@@ -115,6 +116,7 @@ WITH = {
     "cuda_architectures": "80,90",
     "nccl": 22809,
     "nccl_runtime": 22907,
+    "cuda_unloadable": "",
 }
 
 
@@ -124,6 +126,11 @@ def test_doctor_tells_builds_and_drivers_apart():
     line, _ = doctor_cuda.versions(WITHOUT, [H200])
     assert "built without CUDA" in line.problem and "BYZCCL_CUDA=ON" in line.remedy
     assert not line.broken
+    missing = {**WITHOUT, "cuda_unloadable": "libc10_cuda.so is missing"}
+    line, _ = doctor_cuda.versions(missing, [])
+    assert "cannot be loaded" in line.value and not line.problem
+    line, _ = doctor_cuda.versions(missing, [H200])
+    assert line.broken and "libc10_cuda.so is missing" in line.problem
     line, _ = doctor_cuda.versions(WITH, [H200])
     assert "built with 13.0, runtime 13.1, driver for up to 13.2" in line.value
     assert not line.problem

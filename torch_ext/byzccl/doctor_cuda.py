@@ -98,6 +98,11 @@ def versions(info: dict[str, Any], devices: list[Gpu]) -> Iterator[Finding]:
 
 def _cuda_version(info: dict[str, Any], devices: list[Gpu]) -> Finding:
     torchs = f"torch has CUDA {torch.version.cuda}" if torch.version.cuda else "torch has none"
+    if info["cuda_unloadable"]:
+        # Fine beside a torch for the CPU alone, on purpose.
+        problem = f"there is a GPU, and {info['cuda_unloadable']}" if devices else ""
+        value = f"byzccl was built with it, and it cannot be loaded; {torchs}"
+        return Finding("versions", "CUDA", value, problem, BUILD_AGAIN, broken=bool(problem))
     if not info["cuda"]:
         problem = "there is a GPU, and byzccl was built without CUDA" if devices else ""
         return Finding(

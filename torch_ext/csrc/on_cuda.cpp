@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The part of the extension that knows CUDA: torch's current stream, its allocator, device guards.
 
-#include "on_cuda.hpp"
-
 #include <ATen/Context.h>
 #include <ATen/ops/empty.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -16,7 +14,7 @@
 #include <mutex>
 #include <utility>
 
-#include "byzccl_torch.hpp"
+#include "cuda_part.hpp"
 #ifdef BYZCCL_WITH_NCCL
 #include <byzccl/nccl.hpp>
 #endif
@@ -73,18 +71,18 @@ class DeviceCall {
   CUstream_st* stream_;
 };
 
-}  // namespace
+/// The functions of CudaPart.
+namespace part {
 
-at::Tensor aggregate_on_cuda(const at::Tensor& stack, const Rule& rule,
-                             const CallerArguments& arguments) {
+at::Tensor aggregate(const at::Tensor& stack, const Rule& rule, const CallerArguments& arguments) {
   const DeviceCall call(stack, rule, arguments);
   at::Tensor out = at::empty(stack.sizes().slice(1), stack.options());
   call.aggregate(rule, out.mutable_data_ptr());
   return out;
 }
 
-std::function<Report()> explain_on_cuda(const at::Tensor& stack, const Rule& rule,
-                                        const CallerArguments& arguments) {
+std::function<Report()> explain(const at::Tensor& stack, const Rule& rule,
+                                const CallerArguments& arguments) {
   const DeviceCall call(stack, rule, arguments);
   return [explained = call.explain(rule), device = stack.device()] {
     const c10::cuda::CUDAGuard guard(device);
@@ -92,24 +90,19 @@ std::function<Report()> explain_on_cuda(const at::Tensor& stack, const Rule& rul
   };
 }
 
-std::shared_ptr<Transport> cuda_transport(std::shared_ptr<Transport> control, at::Device device,
-                                          [[maybe_unused]] std::chrono::milliseconds timeout) {
-  try {
-    BYZCCL_CHECK(device.is_cuda(), "cuda_transport needs a CUDA device, got ", device.str());
-    at::globalContext().lazyInitDevice(at::kCUDA);  // torch's memory, if there is no tensor yet
-    const c10::cuda::CUDAGuard guard(device);
-    use_torch_memory();
+std::shared_ptr<Transport> transport([[maybe_unused]] std::shared_ptr<Transport> control,
+                                     at::Device device,
+                                     [[maybe_unused]] std::chrono::milliseconds timeout) {
+  at::globalContext().lazyInitDevice(at::kCUDA);  // torch's memory, if there is no tensor yet
+  const c10::cuda::CUDAGuard guard(device);
+  use_torch_memory();
 #ifdef BYZCCL_WITH_NCCL
-    return nccl_transport(control, timeout);
+  return nccl_transport(std::move(control), timeout);
 #else
-    throw CudaError(
-        "this byzccl was built without NCCL, over which CUDA tensors travel among ranks: build it "
-        "where nccl.h is, with -Ccmake.define.BYZCCL_NCCL=ON (docs/install.md)");
+  throw CudaError(
+      "this byzccl was built without NCCL, over which CUDA tensors travel among ranks: build it "
+      "where nccl.h is, with -Ccmake.define.BYZCCL_NCCL=ON (docs/install.md)");
 #endif
-  } catch (...) {
-    control->abort();  // the others hear of it now
-    throw;
-  }
 }
 
 CUstream_st* current_stream(at::Device device) {
@@ -123,10 +116,20 @@ void record_current_stream(const at::Tensor& tensor) {
       tensor.storage().data_ptr(), c10::cuda::getCurrentCUDAStream(tensor.device().index()));
 }
 
-CudaBuild cuda_build() {
-  const cuda::Build build = cuda::build();
-  return {build.compiled_runtime, build.runtime,       build.driver,
-          build.architectures,    build.compiled_nccl, build.nccl};
+CudaBuild build() {
+  const cuda::Build b = cuda::build();
+  return {b.compiled_runtime, b.runtime, b.driver, b.architectures, b.compiled_nccl, b.nccl, ""};
 }
 
+}  // namespace part
+}  // namespace
 }  // namespace byzccl::torch
+
+const byzccl::torch::CudaPart byzccl_torch_cuda_part = {
+    .aggregate = &byzccl::torch::part::aggregate,
+    .explain = &byzccl::torch::part::explain,
+    .current_stream = &byzccl::torch::part::current_stream,
+    .record_current_stream = &byzccl::torch::part::record_current_stream,
+    .transport = &byzccl::torch::part::transport,
+    .build = &byzccl::torch::part::build,
+};

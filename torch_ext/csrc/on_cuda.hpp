@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the extension does on a CUDA device. on_cuda.cpp is all of it that knows CUDA;
-// without_cuda.cpp stands in for it in a build that has none.
+// What the extension does on a CUDA device. cuda_part.cpp finds the library that does it;
+// on_cuda.cpp is that library, and all that knows CUDA. Without it each throws CudaError, which
+// says why.
 
 #pragma once
 
@@ -33,7 +34,8 @@ CUstream_st* current_stream(at::Device device);
 /// on the device's current stream by then is done.
 void record_current_stream(const at::Tensor& tensor);
 
-/// What this build knows of CUDA and NCCL, as byzccl::cuda::Build; 0: it was built without.
+/// What this build knows of CUDA and NCCL, as byzccl::cuda::Build; 0: it was built without, or its
+/// part for CUDA cannot be loaded here.
 struct CudaBuild {
   int compiled_runtime = 0;
   int runtime = 0;
@@ -41,6 +43,7 @@ struct CudaBuild {
   std::string architectures;
   int compiled_nccl = 0;
   int nccl = 0;
+  std::string unloadable;  ///< why that part, which was built, is not there
 };
 CudaBuild cuda_build();
 

@@ -119,7 +119,7 @@ std::pair<bool, bool> work_of(const std::string& rule, int n) {
   return {plan.needs_distances, plan.combiner == byzccl::Combiner::kColumns};
 }
 
-/// What this was compiled with, and what it runs on; "cuda" 0: built without.
+/// What this was compiled with, and what it runs on; "cuda" 0: built without, or "cuda_unloadable".
 py::dict build_info() {
   py::dict info;
 #ifdef __clang__
@@ -136,6 +136,7 @@ py::dict build_info() {
   info["cuda_architectures"] = cuda.architectures;
   info["nccl"] = cuda.compiled_nccl;
   info["nccl_runtime"] = cuda.nccl;
+  info["cuda_unloadable"] = cuda.unloadable;
   return info;
 }
 
