@@ -5,6 +5,7 @@
 // the threads of the block. D, the decision and the scratch stay in global memory; at n = 256 D
 // alone is 512 KiB.
 
+#include <byzccl/error.hpp>
 #include <byzccl/rules/select.hpp>
 #include <utility>
 
@@ -22,7 +23,9 @@ namespace {
 /// all other loops have n items.
 constexpr unsigned kSelectThreads = 512;
 
-constexpr int kKinds = static_cast<int>(RuleKind::kPhocas) + 1;
+/// The rules that select rows. The others, by columns alone, select behind steps only.
+constexpr int kKinds = static_cast<int>(RuleKind::kMedian);
+static_assert(static_cast<int>(RuleKind::kPhocas) == kKinds + 3);
 
 /// A kernel for each rule: a block runs an instruction about once, so it waits for code as well as
 /// for data, and a kernel of all rules is long and spills.
@@ -46,6 +49,7 @@ using SelectKernel = void (*)(Plan, const double*, rules::Decision, void*);
 template <int... kKind>
 SelectKernel kernel_of(RuleKind kind, std::integer_sequence<int, kKind...>) {
   constexpr SelectKernel kKernels[] = {select_kernel<kKind>...};
+  BYZCCL_CHECK(static_cast<int>(kind) < kKinds, "a rule by columns selects no rows");
   return kKernels[static_cast<int>(kind)];
 }
 

@@ -10,6 +10,7 @@
 
 #include "csrc/cuda/owners.hpp"
 #include "support/catch.hpp"
+#include "support/every_rule.hpp"
 #include "support/stack.hpp"
 #include "tests/cuda/support/device_rows.hpp"
 #include "tests/cuda/support/gate.hpp"
@@ -90,6 +91,56 @@ TEST_CASE("aggregate on a stream selects and combines as the CPU does") {
         }
         // Scales come from norms, whose last bits differ.
         CHECK(worst <= (rule.scaling ? 1e-2 : 0.0));
+      }
+    }
+  }
+}
+
+/// What the device makes of the rows against what the CPU makes of them, selections and values.
+void check_as_cpu(const std::vector<Row>& rows, std::int64_t d, DType dtype, const Rule& rule) {
+  const Uploaded device(rows);
+  const int own = static_cast<int>(rows.size()) - 3;
+  Row want(d, dtype), got(d, dtype);
+  const Report cpu = explain(test::pointers(rows), d, dtype, rule, want.data(), {.own = own});
+  const auto out = cuda::allocate(want.bytes(), device.stream());
+  const Report gpu =
+      cuda::explain(device.x(), d, dtype, rule, out.get(), device.stream(), {.own = own}).read();
+  device.download(out.get(), got);
+  CHECK(gpu.failed == cpu.failed);
+  REQUIRE(gpu.weights.size() == cpu.weights.size());
+  for (std::size_t i = 0; i < cpu.weights.size(); ++i) {
+    CHECK(std::fabs(gpu.weights[i] - cpu.weights[i]) < 1e-5);
+  }
+  double worst = 0;
+  for (std::int64_t i = 0; i < d; ++i) {
+    const double apart = std::fabs(got.at(i) - want.at(i));
+    worst = std::max(worst, apart / std::max(1.0, std::fabs(want.at(i))));
+  }
+  CHECK(worst <= 1e-2);  // an element of bfloat16, where weights differ in their last bits
+}
+
+TEST_CASE("every rule decides on a device as on the CPU") {
+  const int n = 11;
+  const std::int64_t d = 700;
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    const auto rows = attacked(n, d, dtype);
+    std::vector<Rule> rules = test::every_rule(n);
+    rules.push_back(Rule::parse("monna(f=2)"));  // of one rank's own view: no collective has it
+    for (const Rule& rule : rules) {
+      CAPTURE(to_text(rule), to_text(dtype));
+      check_as_cpu(rows, d, dtype, rule);
+    }
+  }
+}
+
+TEST_CASE("columns of rows that are formed, in 16 bits, for every size of the network") {
+  const std::int64_t d = 150;
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
+    for (const int n : {3, 7, 12, 20, 30, 40, 60, 70}) {
+      for (const char* text :
+           {"nnm(f=1)+median", "nnm(f=1)+trimmed_mean(f=1)", "nnm(f=1)+phocas(f=1)"}) {
+        CAPTURE(text, n, to_text(dtype));
+        check_as_cpu(attacked(n, d, dtype), d, dtype, Rule::parse(text));
       }
     }
   }

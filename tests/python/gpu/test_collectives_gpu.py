@@ -126,6 +126,38 @@ def test_the_host_does_not_wait_for_the_device():
     on_gpus(3, body)
 
 
+def test_a_graph_is_captured_while_a_reduction_is_under_way():
+    """In torch's mode no other thread may ask events, as the communicator's does; and a call that
+    the capture refuses does not let go of tensors that are still in use."""
+
+    def body(rank):
+        x, y = vector(rank, 100_000).cuda(), torch.ones(1000, device="cuda")
+        wanted = byzccl.aggregate(torch.stack([vector(r, 100_000) for r in range(2)]), "mean")
+        group = byzccl.Communicator(device="cuda", timeout=SECONDS)
+        group.all_reduce(y.clone(), "mean").wait()  # meets the other, and loads the kernels
+        graph, side, z = torch.cuda.CUDAGraph(), torch.cuda.Stream(), torch.zeros_like(y)
+        torch.cuda.synchronize()
+        dist.barrier()
+        torch.cuda._sleep(2_000_000_000)  # cycles: a second or so
+        pending = group.all_reduce(x, "mean")
+        pending.wait()
+        with torch.cuda.stream(side):
+            graph.capture_begin()  # torch.cuda.graph() would wait for the device first
+            torch.add(y, 1, out=z)
+            time.sleep(0.2)
+            with pytest.raises(byzccl.InvalidArgument, match="no CUDA graph captures"):
+                group.all_reduce(x, "mean")
+            assert not pending.is_completed()
+            graph.capture_end()
+        graph.replay()
+        assert pending.report().n == 2 and torch.equal(x.cpu(), wanted)
+        torch.cuda.synchronize()
+        assert torch.equal(z, y + 1)
+        group.all_reduce(x, "mean").wait()
+
+    on_gpus(2, body)
+
+
 def test_tensors_that_are_dropped_under_way():
     def body(rank):
         d = 2_000_000
