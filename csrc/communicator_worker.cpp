@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "csrc/collective/agreement.hpp"
 #include "csrc/collective/faults.hpp"
@@ -38,6 +39,17 @@ void keep_for_good(std::unique_ptr<collective::Exchange> exchange) {
   static auto& kept = *new std::vector<std::unique_ptr<collective::Exchange>>;
   const std::lock_guard lock(mutex);
   kept.push_back(std::move(exchange));
+}
+
+/// Those that an error names; an error of its own is this rank's.
+std::vector<int> suspects_in(const std::exception_ptr& error, int rank) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const TransportError& named) {
+    return named.suspects();
+  } catch (...) {
+    return {rank};
+  }
 }
 
 std::shared_ptr<Steps> steps_for(Transport& transport) {
@@ -289,6 +301,7 @@ void Worker::die(std::exception_ptr error) noexcept {
   if (held) error = held_up(error);
   flights_.fail_all(error, held ? transport_ : nullptr);
   mail_.clear();
+  transport_->control().stay_for_others(suspects_in(error, transport_->rank()));
   dead_ = std::move(error);
 }
 

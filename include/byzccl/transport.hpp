@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace byzccl {
 
@@ -97,6 +98,10 @@ class Transport {
   /// until no buffer is touched any more, where a device is to let go only so long: let_go() says
   /// whether it has. Never throws; again is a no-op, but for the wait.
   virtual void abort() noexcept = 0;
+  /// After a failure that all ranks hold `suspects` responsible for, and abort(): this rank has
+  /// read what it needs from the board. If the board ends with its process it stays for a while,
+  /// until the others have, too.
+  virtual void stay_for_others(const std::vector<int>& /*suspects*/) noexcept {}
 
   /// The steps for the memory that messages lie in; null: the host's. They belong to one
   /// communicator, and are made before its first message.

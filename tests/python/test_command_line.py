@@ -4,12 +4,13 @@
 import contextlib
 import io
 import os
+import resource
 
 import pytest
 import torch
 
 import byzccl
-from byzccl import __main__, doctor, doctor_cuda, launch_order
+from byzccl import __main__, doctor, doctor_cuda, doctor_network, launch_order
 from ranks import run
 
 
@@ -53,6 +54,21 @@ def test_doctor_finds_nothing_broken():
         for part in (byzccl.__version__, torch.__version__, "cpu ", "two ranks of this process"):
             assert part in said, said
         assert "Nothing is broken" in said and "BROKEN" not in said
+
+    by_itself(body)
+
+
+def test_doctor_counts_descriptors_and_times_names():
+    def body():
+        free = len(os.listdir("/proc/self/fd")) + 20
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, free))
+        found = {finding.name: finding for finding in doctor_network.findings()}
+        assert "ulimit" in found["file descriptors"].remedy
+        assert "64 ranks takes 70" in found["file descriptors"].problem
+        assert not found["file descriptors"].broken
+        doctor_network.SLOW = -1.0
+        slow = list(doctor_network.findings())[-1]
+        assert "TCPStore looks" in slow.problem and "/etc/hosts" in slow.remedy
 
     by_itself(body)
 

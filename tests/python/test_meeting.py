@@ -173,6 +173,24 @@ def test_lazy_connections_blame_nobody_else(tcp):
         run(3, body, lost={0}, tcp=tcp)
 
 
+def test_the_host_of_the_store_stays_until_the_others_have_read_who_is_lost():
+    def body(rank):
+        communicator = byzccl.Communicator(timeout=timedelta(seconds=2))
+        communicator.all_reduce(torch.ones(2), "mean").wait()
+        dist.barrier()
+        if rank == 2:
+            os._exit(1)
+        if rank != 0:
+            time.sleep(2)  # rank 0 has its verdict by then, and would be gone
+        with pytest.raises(byzccl.TransportError) as caught:
+            communicator.all_reduce(torch.ones(2), "mean").wait()
+        assert caught.value.suspects == (2,), str(caught.value)
+        if rank == 0:
+            os._exit(0)  # nothing that runs at the end of a program runs
+
+    run(4, body, lost={0, 2}, tcp=True)
+
+
 def test_a_signal_ends_the_wait_and_the_others_are_told():
     def body(rank):
         def raise_it(number, frame):

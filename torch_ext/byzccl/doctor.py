@@ -9,14 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch._C._distributed_c10d import HashStore, PrefixStore, ProcessGroupGloo
+from torch._C._distributed_c10d import HashStore, PrefixStore
 
-from byzccl import _C, doctor_cuda
+from byzccl import _C, doctor_cuda, doctor_network
 from byzccl.collectives import default_algorithm
 from byzccl.distance_rules import Krum
 from byzccl.finding import Finding, tried
@@ -78,13 +77,13 @@ def _devices() -> Iterator[Finding]:
 
 def exchange_between_two(algorithm: str) -> float:
     """Seconds of an all-reduce between two ranks, threads of this process, over Gloo."""
-    store, limit, seconds = HashStore(), timedelta(seconds=10), [0.0, 0.0]
+    store, seconds = HashStore(), [0.0, 0.0]
     failures: list[Exception] = []
 
     def body(rank: int) -> None:
         try:
             own = PrefixStore("doctor", store)
-            gloo = ProcessGroupGloo(own, rank, 2, limit)
+            gloo = _C.meet(own, rank, 2, 10_000, torch.device("cpu"))
             communicator = _C.Communicator(gloo, own, algorithm, 10_000, 1 << 20)
             x = torch.full((1000,), 2.0 * rank)
             start = time.perf_counter()
@@ -143,7 +142,7 @@ def examine() -> list[Finding]:
         Finding("environment", name, f"{os.environ.get(name, '(not set)')}: {meaning}")
         for name, meaning in ENVIRONMENT.items()
     )
-    return [*_versions(), *_devices(), *_work(), *environment]
+    return [*_versions(), *_devices(), *doctor_network.findings(), *_work(), *environment]
 
 
 def main() -> int:

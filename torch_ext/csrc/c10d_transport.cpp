@@ -18,6 +18,7 @@
 #include "message_of.hpp"
 #include "slots.hpp"
 #include "store_board.hpp"
+#include "store_host.hpp"
 #include "wire.hpp"
 
 namespace byzccl::torch {
@@ -84,6 +85,7 @@ class C10dTransport : public Transport {
   C10dTransport(c10::intrusive_ptr<c10d::Backend> backend,
                 const c10::intrusive_ptr<c10d::Store>& store)
       : backend_(std::move(backend)),
+        store_(store),
         board_(store, kBoardLimit),
         sent_(static_cast<std::size_t>(backend_->getSize())),
         received_(sent_) {}
@@ -135,6 +137,20 @@ class C10dTransport : public Transport {
     traffic_->quiet.wait(lock, [&] { return traffic_->waiting == 0; });
     for (Posted* posted : traffic_->pending) works.push_back(std::move(posted->work));
     traffic_->pending.clear();
+  }
+
+  void stay_for_others(const std::vector<int>& suspects) noexcept override {
+    quietly([&] {
+      const auto key = [](int rank) { return concat("byzccl/read/", rank); };
+      board_.put(key(rank()), "");
+      std::vector<std::string> others;
+      for (int peer = 0; peer < size(); ++peer) {
+        if (std::find(suspects.begin(), suspects.end(), peer) == suspects.end()) {
+          others.push_back(key(peer));
+        }
+      }
+      stay_for_readers(*store_, board_, others, key(rank()));
+    });
   }
 
  private:
@@ -204,11 +220,12 @@ class C10dTransport : public Transport {
   static void quietly(F&& f) noexcept {
     try {
       f();
-    } catch (const std::exception&) {  // what is closed already cannot be closed again
+    } catch (const std::exception&) {  // what is closed already cannot be closed, or asked, again
     }
   }
 
   c10::intrusive_ptr<c10d::Backend> backend_;
+  c10::intrusive_ptr<c10d::Store> store_;
   StoreBoard board_;
   std::shared_ptr<Traffic> traffic_ = std::make_shared<Traffic>();
   const std::shared_ptr<Slots> slots_ = std::make_shared<Slots>(wire::kSlotBytes);

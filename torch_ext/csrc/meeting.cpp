@@ -19,6 +19,7 @@
 #include "descriptors.hpp"
 #include "gloo_backend.hpp"
 #include "message_of.hpp"
+#include "seat.hpp"
 #include "store_board.hpp"
 #include "store_host.hpp"
 
@@ -29,44 +30,15 @@ using collective::Sighting;
 using std::chrono::milliseconds;
 using Kind = Sighting::Kind;
 
-/// Somebody has failed: all others give their word, and read the verdict.
-const std::string kFailing = "failing";
-
 /// What a rank has done; the name of its key.
 constexpr std::string_view kCome = "come";
 constexpr std::string_view kMet = "met";
 constexpr std::string_view kLeft = "left";
 
-/// For how long who hosts the store stays after a failure, so that the others can read why.
-constexpr milliseconds kHostStays{5000};
-
 /// What keeps this rank from coming lies with itself.
 class LocalError : public Error {
  public:
   using Error::Error;
-};
-
-/// A rank that has no messages yet, only the board: what judge() needs.
-class Seat : public Transport {
- public:
-  Seat(Board& board, int rank, int size) : board_(board), rank_(rank), size_(size) {}
-  int rank() const override { return rank_; }
-  int size() const override { return size_; }
-  Board& board() override { return board_; }
-  std::unique_ptr<Work> send(int peer, const void* /*data*/, std::size_t /*bytes*/,
-                             Channel /*channel*/) override {
-    throw PeerError(peer, false, "not connected yet");
-  }
-  std::unique_ptr<Work> recv(int peer, void* /*data*/, std::size_t /*bytes*/,
-                             Channel /*channel*/) override {
-    throw PeerError(peer, false, "not connected yet");
-  }
-  void abort() noexcept override {}
-
- private:
-  Board& board_;
-  int rank_;
-  int size_;
 };
 
 std::string key(std::string_view stage, int rank) { return concat(stage, "/", rank); }
@@ -87,7 +59,7 @@ class Meeting {
   explicit Meeting(const Party& party)
       : party_(party),
         board_(std::make_shared<StoreBoard>(party.store, std::min(party.timeout, kLongestOfGloo))),
-        seat_(*board_, party.rank, party.size) {}
+        seat_(board_, party.rank, party.size) {}
 
   c10::intrusive_ptr<c10d::Backend> hold() {
     check_descriptors();
@@ -113,13 +85,7 @@ class Meeting {
   }
 
   /// The other ranks learn that this one has gone.
-  void leave() noexcept {
-    collective::announce(seat_, "it was interrupted while the ranks met");
-    try {
-      board_->put(kFailing, "");
-    } catch (const Error&) {  // they will wait for it, and name it
-    }
-  }
+  void leave() noexcept { collective::announce(seat_, "it was interrupted while the ranks met"); }
 
  private:
   std::vector<std::string> keys(std::string_view stage) const {
@@ -228,7 +194,7 @@ class Meeting {
   }
 
   [[noreturn]] void fail(const Sighting& seen, const std::string& context) {
-    board_->put(kFailing, "");
+    board_->has({kFailing});  // throws if the store is out of reach, and nothing can be agreed on
     const TransportError verdict =
         collective::judge(seat_, seen, std::min(party_.timeout, kLongestOfGloo), context);
     board_->put(key(kLeft, party_.rank), "");
@@ -246,19 +212,13 @@ class Meeting {
 
   /// If the store ends with this process: until all but the suspects have read what it holds.
   void stay(const std::vector<int>& suspects) {
-    if (!hosts(*party_.store)) return;
     std::vector<std::string> awaited;
     for (int rank = 0; rank < party_.size; ++rank) {
       if (std::find(suspects.begin(), suspects.end(), rank) == suspects.end()) {
         awaited.push_back(key(kLeft, rank));
       }
     }
-    awaited.push_back(key(kLeft, party_.rank));
-    const Deadline end = Clock::now() + std::min(party_.timeout, kHostStays);
-    Backoff pause;
-    while (Clock::now() < end && !board_->has(awaited) && board_->has({awaited.back()})) {
-      pause.sleep();
-    }
+    stay_for_readers(*party_.store, *board_, awaited, key(kLeft, party_.rank));
   }
 
   /// Gloo counts a timeout in nanoseconds, from now on.

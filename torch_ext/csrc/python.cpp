@@ -4,13 +4,18 @@
 #include <torch/csrc/utils/pybind.h>
 
 #include <torch/headeronly/version.h>
+#include <algorithm>
+#include <array>
 #include <byzccl/byzccl.hpp>
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "byzccl_torch.hpp"
+#include "descriptors.hpp"
+#include "gloo_backend.hpp"
 #include "meeting.hpp"
 #include "on_cuda.hpp"
 #include "python_attack.hpp"
@@ -67,6 +72,16 @@ std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& back
     transport = byzccl::torch::cuda_transport(std::move(transport), device, options.timeout);
   }
   return std::make_unique<Communicator>(std::move(transport), options, device);
+}
+
+/// What a communicator of `size` ranks takes, what this process may still open, and its limit;
+/// nothing where the system sets or tells none.
+std::optional<std::array<std::size_t, 3>> descriptors(int size) {
+  const auto room = byzccl::torch::descriptor_room();
+  if (!room) return std::nullopt;
+  const std::size_t devices = byzccl::torch::gloo_interfaces().size();
+  return std::array{byzccl::torch::descriptors_needed(size, std::max<std::size_t>(1, devices)),
+                    room->free, room->limit};
 }
 
 /// What a signal's handler raises is raised here.
@@ -215,6 +230,7 @@ PYBIND11_MODULE(_C, m) {
   m.def("meet", &meet, py::arg("store"), py::arg("rank"), py::arg("size"), py::arg("timeout_ms"),
         py::arg("device"));
   byzccl::torch::bind_reducer(m);
+  m.def("descriptors", &descriptors, py::arg("size"));
   m.def("rule_table", [] { return table_of(byzccl::rule_table()); });
   m.def("step_table", [] { return table_of(byzccl::step_table()); });
   m.def("work_of", &work_of, py::arg("rule"), py::arg("n"));

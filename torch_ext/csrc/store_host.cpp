@@ -14,8 +14,13 @@
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include "backoff.hpp"
+
 namespace byzccl::torch {
 namespace {
+
+/// For how long who hosts the store stays.
+constexpr std::chrono::milliseconds kLongest{5000};
 
 /// The port that a socket accepts connections at; 0: it is no such socket.
 int listening_port(int descriptor) {
@@ -56,6 +61,14 @@ bool hosts(c10d::Store& store) {
     if (descriptor >= 0 && listening_port(descriptor) == tcp->getPort()) return true;
   }
   return false;
+}
+
+void stay_for_readers(c10d::Store& store, StoreBoard& board, const std::vector<std::string>& keys,
+                      const std::string& own) {
+  if (!hosts(store)) return;
+  const Deadline end = deadline_after(kLongest);
+  Backoff pause;
+  while (Clock::now() < end && !board.has(keys) && board.has({own})) pause.sleep();
 }
 
 }  // namespace byzccl::torch
