@@ -64,9 +64,14 @@ HWY_INLINE Vector<C> mean_of_window(const WindowPlaces& places, const At& at) {
   // `dropped` stays.
   const int dropped = rules::dropped(window);
   const int upper = window.rows - dropped;
+  const C room = rules::tie_room<C>(window.kind);
+  const auto stretch = hn::Set(tag, 1 + room);
+  const auto further = hn::Mul(hn::Set(tag, room), hn::Abs(centre));
   hn::Mask<Lanes<C>> lower_leaves[kMaxVectors];
   for (int i = 0; i < dropped; ++i) {
-    lower_leaves[i] = hn::Gt(hn::Sub(centre, at(i)), hn::Sub(at(upper + i), centre));
+    auto above = hn::Sub(at(upper + i), centre);
+    if (room > 0) above = hn::Add(hn::Mul(above, stretch), further);
+    lower_leaves[i] = hn::Gt(hn::Sub(centre, at(i)), above);
   }
   const int low = std::min(dropped, upper);
   const int high = std::max(dropped, upper);

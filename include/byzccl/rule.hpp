@@ -124,7 +124,7 @@ enum class WindowKind : std::uint8_t {
   kMedian,              ///< the middle value, or 0.5 a + 0.5 b of the two middle ones
   kTrimmed,             ///< v[f .. rows - 1 - f]
   kNearestMedian,       ///< the `keep` values nearest to the median
-  kNearestUpperMedian,  ///< the `keep` values nearest to v[rows / 2]
+  kNearestUpperMedian,  ///< the `keep` means nearest to v[rows / 2], ties but for rounding
   kNearestTrimmed,      ///< the `keep` values nearest to the mean of v[f .. rows - 1 - f]
 };
 

@@ -32,6 +32,16 @@ TEST_CASE("worked windows") {
   CHECK(rules::window_mean({WindowKind::kMedian, 4, 1, 0}, four) == 2.5f);
   CHECK(rules::window_mean({WindowKind::kTrimmed, 4, 1, 0}, four) == 2.5f);
   CHECK(rules::window_mean({WindowKind::kNearestMedian, 4, 1, 3}, four) == 2.0f);
+  // 2/3 lies as far from 1/3 as from 1, but not as rounded: means alone tie there.
+  const float thirds[] = {1 / 3.0f, 2 / 3.0f, 1};
+  CHECK(2 / 3.0f - 1 / 3.0f > 1 - 2 / 3.0f);
+  CHECK(rules::window_mean({WindowKind::kNearestUpperMedian, 3, 0, 2}, thirds) == 0.5f);
+  CHECK(rules::window_mean({WindowKind::kNearestMedian, 3, 0, 2}, thirds) > 0.8f);
+  const float farther[] = {0.333f, 2 / 3.0f, 1};
+  CHECK(rules::window_mean({WindowKind::kNearestUpperMedian, 3, 0, 2}, farther) > 0.8f);
+  // A far end has no part in the tie of others.
+  const float far[] = {-1e12f, 0.333f, 2 / 3.0f, 1, 2};
+  CHECK(rules::window_mean({WindowKind::kNearestUpperMedian, 5, 1, 2}, far) > 0.8f);
   const float hole[] = {1, 2, 3, std::numeric_limits<float>::infinity()};
   CHECK(rules::window_mean({WindowKind::kMedian, 4, 1, 0}, hole) == 2.5f);
   CHECK(rules::window_mean({WindowKind::kTrimmed, 4, 1, 0}, hole) == 2.5f);

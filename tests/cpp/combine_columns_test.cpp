@@ -117,6 +117,21 @@ TEST_CASE("windows have the bits of the definition for every number of rows") {
   }
 }
 
+TEST_CASE("ends that tie but for rounding leave as the definition says") {
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    for (int n = 3; n <= 33; n += 2) {
+      const std::int64_t d = 500 + 3;
+      test::Random random(static_cast<std::uint64_t>(n));
+      check_windows(test::make_stack(n, d, dtype,
+                                     [&](int, std::int64_t) {
+                                       const int parts = 1 + random.below(7);
+                                       return static_cast<double>(random.below(4 * parts)) / parts;
+                                     }),
+                    d, dtype);
+    }
+  }
+}
+
 TEST_CASE("windows have the bits of the definition for every dtype and tail") {
   for (const DType dtype : test::kEveryDType) {
     for (const int n : {3, 8, 13}) {

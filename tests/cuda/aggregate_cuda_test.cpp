@@ -11,6 +11,7 @@
 #include "csrc/cuda/owners.hpp"
 #include "support/catch.hpp"
 #include "support/every_rule.hpp"
+#include "support/exact_multi_bulyan.hpp"
 #include "support/stack.hpp"
 #include "tests/cuda/support/device_rows.hpp"
 #include "tests/cuda/support/gate.hpp"
@@ -142,6 +143,30 @@ TEST_CASE("columns of rows that are formed, in 16 bits, for every size of the ne
         CAPTURE(text, n, to_text(dtype));
         check_as_cpu(attacked(n, d, dtype), d, dtype, Rule::parse(text));
       }
+    }
+  }
+}
+
+TEST_CASE("ties of multi_bulyan fall as in fractions") {
+  test::Random random(2);
+  for (int round = 0; round < 60; ++round) {
+    const int f = 1 + round % 3;
+    const int n = 4 * f + 3 + random.below(4);
+    const std::int64_t d = 6;
+    const test::Integers x = test::few_integers(n, static_cast<int>(d), random);
+    const std::vector<double> want = test::exact_multi_bulyan(x, f);
+    const Rule rule = Rule::parse("multi_bulyan(f=" + std::to_string(f) + ")");
+    for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+      CAPTURE(round, n, f, to_text(dtype));
+      const auto rows = test::stack_of(x, dtype);
+      const Uploaded device(rows);
+      Row cpu(d, dtype), gpu(d, dtype);
+      aggregate(test::pointers(rows), d, dtype, rule, cpu.data());
+      const auto out = cuda::allocate(gpu.bytes(), device.stream());
+      cuda::aggregate(device.x(), d, dtype, rule, out.get(), device.stream());
+      device.download(out.get(), gpu);
+      CHECK(test::wrong_columns(gpu, want, dtype) == 0);
+      CHECK(gpu.same_bits(cpu));
     }
   }
 }

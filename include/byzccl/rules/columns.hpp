@@ -6,6 +6,7 @@
 
 #include <byzccl/rule.hpp>
 #include <byzccl/rules/team.hpp>
+#include <limits>
 #include <type_traits>
 
 namespace byzccl::rules {
@@ -52,12 +53,25 @@ BYZCCL_HD constexpr Places centre_of(const Window& window) {
 /// never nearer than a finite end, has left before the window is full.
 BYZCCL_HD constexpr int dropped(const Window& window) { return window.rows - window.keep; }
 
-/// Which end of a nearest window leaves: the farther one, of equals the upper. The differences are
-/// rounded to the type of the values; low <= centre <= high but for rounding, low finite, high may
-/// be +inf.
+/// How much farther away, relative to |centre| and its distance, the upper end of a nearest window
+/// counts as. 0 where the values are rows as they are, whose equal distances are equal. Means are
+/// rounded, to half an epsilon each, and so are their differences: of centre, ends and distances
+/// together that is at most 2 epsilon of |centre| + distance, and twice as much makes ties sure.
+/// It is relative to what an attacker cannot inflate: a far end has no part in the tie of others.
 template <class C>
-BYZCCL_HD constexpr bool lower_end_leaves(C low, C high, C centre) {
-  return centre - low > high - centre;
+BYZCCL_HD constexpr C tie_room(WindowKind kind) {
+  return kind == WindowKind::kNearestUpperMedian ? 4 * std::numeric_limits<C>::epsilon() : C(0);
+}
+
+/// Which end of a nearest window leaves: the farther one, of equals the upper. Each operation is
+/// rounded to the type of the values; low <= centre <= high but for rounding, low finite, high may
+/// be +inf. room: tie_room of the window.
+template <class C>
+BYZCCL_HD constexpr bool lower_end_leaves(C low, C high, C centre, C room) {
+  C above = high - centre;
+  // Where there is no room, also a centre that overflowed keeps to its differences.
+  if (room > 0) above = above * (1 + room) + room * (centre < 0 ? -centre : centre);
+  return centre - low > above;
 }
 
 /// The mean of some places: sum in ascending order, one division. `sorted` is
@@ -81,9 +95,10 @@ BYZCCL_HD auto window_mean(const Window& window, const Sorted& sorted) {
                    : at.count == 1                                     ? sorted[at.first]
                                    : C(0.5) * sorted[at.first] + C(0.5) * sorted[at.first + 1];
   if (!is_nearest(window.kind)) return centre;
+  const C room = tie_room<C>(window.kind);
   Places kept = {0, window.rows};
   for (int drop = dropped(window); drop > 0; --drop, --kept.count) {
-    if (lower_end_leaves(sorted[kept.first], sorted[kept.first + kept.count - 1], centre)) {
+    if (lower_end_leaves(sorted[kept.first], sorted[kept.first + kept.count - 1], centre, room)) {
       ++kept.first;
     }
   }

@@ -28,7 +28,8 @@ BYZCCL_HD inline double sum_remaining(const double* line, const std::uint8_t* ne
   return sum;
 }
 
-/// Row k of W is the mean of the rows of round k. scores: those of the first round.
+/// Row k of W has ones at the rows of round k, whose sum is divided once by their number, as every
+/// mean of a set. scores: those of the first round.
 template <class Team>
 BYZCCL_HD void select_multi_bulyan(Team team, const Plan& plan, const double* D,
                                    const std::uint8_t* neighbors, const Decision& decision,
@@ -49,10 +50,11 @@ BYZCCL_HD void select_multi_bulyan(Team team, const Plan& plan, const double* D,
     double* row = decision.weights + static_cast<std::size_t>(k) * n;
     team.for_each(n, [=](int i) {
       const bool selected = !gone[i] && place(scores, gone, n, i) < count;
-      row[i] = selected ? exact_div(1, count) : 0;
+      row[i] = selected ? 1 : 0;
     });
     team.once([=] { gone[lowest(scores, gone, n)] = 1; });
   }
+  team.once([=] { decision.outcome->divisor = q; });
 }
 
 }  // namespace byzccl::rules

@@ -134,10 +134,10 @@ BYZCCL_HD void select_by_distance(Team team, const Plan& plan, const double* D,
 /// Fills `decision` by the plan's rule; plan.rows > 0.
 ///
 /// All in float64, in orders that n alone fixes: same D, same decision on every kind of device.
-/// Of a rule that says "mean of a set", W is 0 or 1 and outcome->divisor the size of the set; so it
-/// is where each row of W is a mean of whole buckets of one size. Otherwise divisor is 0 and W
-/// holds the weights, or one row of W a selected row. The first outcome->rows rows of W are there:
-/// one without weights is a row of zeros. The others are absent.
+/// Of a rule that says "mean of a set", W is 0 or 1 and outcome->divisor the size of the (first)
+/// set; so it is where each row of W is a mean of whole buckets of one size. Otherwise divisor is 0
+/// and W holds the weights, or one row of W a selected row. The first outcome->rows rows of W are
+/// there: one without weights is a row of zeros. The others are absent.
 ///
 /// @param D        [lines, n] squared distances: the first n lines are symmetric with a zero
 ///                 diagonal; line n, if the plan asks for it, has the squared norms, or distances

@@ -18,6 +18,7 @@ struct StepsScratch {
   double* pulls;            ///< [n, n]
   double* mixed;            ///< [lines, n] D behind nnm
   double* net;              ///< [rows, n] W V
+  double* shares;           ///< [rows] what a weight of 1 stands for
   std::uint8_t* neighbors;  ///< neighbor_bytes(n)
   std::uint8_t* absent;     ///< [n]
   std::uint8_t* order;      ///< [ranks]
@@ -30,7 +31,7 @@ BYZCCL_HD inline std::size_t steps_bytes(const Plan& plan) {
   const std::size_t rows = static_cast<std::size_t>(plan.rows);
   const std::size_t lines = static_cast<std::size_t>(plan.lines);
   const std::size_t marks = n + 2 * static_cast<std::size_t>(plan.ranks);
-  return sizeof(double) * n * (2 * rows + 2 * n + lines) + neighbor_bytes(plan.n) +
+  return sizeof(double) * (n * (2 * rows + 2 * n + lines) + rows) + neighbor_bytes(plan.n) +
          (marks + 7) / 8 * 8;
 }
 
@@ -42,7 +43,8 @@ BYZCCL_HD inline StepsScratch steps_scratch_at(const Plan& plan, void* memory) {
   scratch.pulls = scratch.V + n * n;
   scratch.mixed = scratch.pulls + n * n;
   scratch.net = scratch.mixed + plan.lines * n;
-  scratch.neighbors = reinterpret_cast<std::uint8_t*>(scratch.net + plan.rows * n);
+  scratch.shares = scratch.net + plan.rows * n;
+  scratch.neighbors = reinterpret_cast<std::uint8_t*>(scratch.shares + plan.rows);
   scratch.absent = scratch.neighbors + neighbor_bytes(plan.n);
   scratch.order = scratch.absent + n;
   scratch.bucket = scratch.order + plan.ranks;
@@ -129,6 +131,15 @@ BYZCCL_HD bool average_buckets(Team team, const Plan& plan, const StepsScratch& 
   return true;
 }
 
+/// What a weight of 1 stands for in a row of the rule's weights [n]: where the sum of a row is
+/// divided, one part of the ones in it.
+BYZCCL_HD inline double share_of_one(const double* row, int n, double divisor) {
+  if (divisor == 0) return 1;
+  double ones = 0;
+  for (int j = 0; j < n; ++j) ones += row[j];
+  return ones > 0 ? exact_div(1, ones) : 0;
+}
+
 /// decision.weights [rows, ranks] = the rule's weights times those of nnm, the scales, and each
 /// vector's part of its bucket.
 template <class Team>
@@ -138,17 +149,20 @@ BYZCCL_HD void weigh_vectors(Team team, const Plan& plan, const StepsScratch& sc
   const int ranks = plan.ranks;
   const bool mixes = plan.nnm_f >= 0;
   const double divisor = decision.outcome->divisor;
-  team.for_each(plan.rows * n, [=](int item) {
-    double* weight = scratch.weights + item;
-    if (divisor > 0) *weight = exact_div(*weight, divisor);
+  // Its end also keeps the first `net` back until every lane has read what average_buckets left.
+  team.for_each(plan.rows, [=](int k) {
+    const double* row = scratch.weights + static_cast<std::size_t>(k) * n;
+    scratch.shares[k] = share_of_one(row, n, divisor);
   });
   team.for_each(plan.rows * n, [=](int item) {
     const double* row = scratch.weights + static_cast<std::size_t>(item / n) * n;
     const int j = item % n;
-    double sum = mixes ? 0 : row[j];
+    const double share = scratch.shares[item / n];
+    double sum = mixes ? 0 : exact_mul(row[j], share);
     for (int i = 0; i < n && mixes; ++i) {
       if (row[i] == 0) continue;
-      sum = exact_add(sum, exact_mul(row[i], scratch.V[static_cast<std::size_t>(i) * n + j]));
+      const double weight = exact_mul(row[i], share);
+      sum = exact_add(sum, exact_mul(weight, scratch.V[static_cast<std::size_t>(i) * n + j]));
     }
     const double scale = plan.needs_norms ? decision.scales[j] : 1;
     scratch.net[item] = scale < 0 ? 0 : exact_mul(sum, scale);

@@ -2,6 +2,8 @@
 // Krum's scores, and the two rules that choose by them again and again.
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "support/reference_choice.hpp"
@@ -38,6 +40,16 @@ void bulyan(Answer& answer, const Geometry& g, const Matrix& x) {
   });
 }
 
+// Integers that float32 adds up as they are.
+static bool has_exact_sums(const Matrix& x) {
+  for (const auto& row : x) {
+    for (const double value : row) {
+      if (value != std::trunc(value) || std::fabs(value) > 0x1p15) return false;
+    }
+  }
+  return true;
+}
+
 void multi_bulyan(Answer& answer, const Geometry& g, const Matrix& x) {
   const std::size_t first = static_cast<std::size_t>(g.n - g.f - 2);
   const int rounds = g.n - 2 * g.f - 2;
@@ -63,11 +75,12 @@ void multi_bulyan(Answer& answer, const Geometry& g, const Matrix& x) {
     std::erase(left, lowest(left, scores, 1, answer.margin)[0]);
   }
   answer.mixed_columns = true;
+  const bool exact = has_exact_sums(x);
   std::vector<int> all(y.size());
   std::iota(all.begin(), all.end(), 0);
   columns(answer, y, all, 0, [&](const Column& sorted, double& margin) {
     return nearest(sorted, sorted[sorted.size() / 2], static_cast<std::size_t>(rounds - 2 * g.f),
-                   margin, false);
+                   margin, 4 * std::numeric_limits<double>::epsilon(), exact);
   });
 }
 

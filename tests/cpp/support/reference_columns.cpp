@@ -12,17 +12,19 @@ double middle(const Column& sorted) {
   return m % 2 == 1 ? sorted[m / 2] : 0.5 * (sorted[m / 2 - 1] + sorted[m / 2]);
 }
 
-Column nearest(Column sorted, double centre, std::size_t keep, double& margin, bool exact) {
+Column nearest(Column sorted, double centre, std::size_t keep, double& margin, double room,
+               bool exact) {
   while (sorted.size() > keep) {
     const double below = std::fabs(sorted.front() - centre);
     const double above = std::fabs(sorted.back() - centre);
     // Differences are rounded relative to the values themselves.
     const double size = std::max(std::fabs(sorted.front()), std::fabs(sorted.back()));
-    if (!exact && below == above && sorted.front() != sorted.back()) margin = 0;
-    if (below != above) {
+    const bool tie = std::fabs(below - above) <= room * (std::fabs(centre) + above);
+    if (tie && !exact && sorted.front() != sorted.back()) margin = 0;
+    if (!tie) {
       margin = std::min(margin, std::fabs(below - above) / std::max(size, above));
     }
-    sorted.erase(below > above ? sorted.begin() : sorted.end() - 1);
+    sorted.erase(below > above && !tie ? sorted.begin() : sorted.end() - 1);
   }
   return sorted;
 }

@@ -18,8 +18,10 @@ using Column = std::vector<double>;
 double middle(const Column& sorted);
 
 /// The `keep` values nearest to `centre`, dropped from the ends; of equals the upper end goes.
-/// Where the values are not exact, equals have no margin.
-Column nearest(Column sorted, double centre, std::size_t keep, double& margin, bool exact = true);
+/// room: distances that differ by at most this part of |centre| + the upper one are equal. Where
+/// the values are not exact, ties have no margin.
+Column nearest(Column sorted, double centre, std::size_t keep, double& margin, double room = 0,
+               bool exact = true);
 
 /// What of a sorted column is averaged, and the margin of that choice.
 using Window = std::function<Column(const Column& sorted, double& margin)>;
