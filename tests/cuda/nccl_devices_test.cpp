@@ -80,12 +80,17 @@ TEST_CASE("a message out of memory that is closed to its receiver is an error") 
 
 TEST_CASE("ranks on several devices reduce as ranks on one do, whether these reach each other") {
   const MachineScope scope;
+#if defined(__SANITIZE_THREAD__)  // a lane is a thread there
+  const Way way = Way::kControl;
+  const std::int64_t d = 500;
+#else
   const Way way = GENERATE(Way::kControl, Way::kSplit, Way::kId);
+  const std::int64_t d = 5000;
+#endif
   const bool reach = GENERATE(true, false);
   const Algorithm algorithm = GENERATE(Algorithm::kSharded, Algorithm::kRing);
   machine() = {.devices = reach ? 2 : 4, .peers_reach = reach};
   const int n = 4;
-  const std::int64_t d = 5000;
   std::vector<test::Bytes> x;
   for (int i = 0; i < n; ++i) x.push_back(test::random_vector(i, d, DType::kFloat32));
   for (const char* text : {"median", "geometric_median"}) {
