@@ -56,14 +56,18 @@ class Pending::State {
     });
   }
 
+  bool wait_for(std::chrono::milliseconds time) const {
+    return future_.wait_for(time) == std::future_status::ready;
+  }
+
   bool done() const {
-    if (future_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
+    if (!wait_for(std::chrono::milliseconds(0))) return false;
     const Flight* const flight = flight_now();
     return flight == nullptr || flight->failed() || flight->is_reached();
   }
 
   bool in_use() const {
-    if (future_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return true;
+    if (!wait_for(std::chrono::milliseconds(0))) return true;
     const Flight* const flight = flight_now();
     return flight != nullptr && flight->in_use();
   }
@@ -195,6 +199,7 @@ class Exchange::State {
 Pending::Pending(std::shared_ptr<State> state) : state_(std::move(state)) {}
 void Pending::wait() { state_->wait(state_->stream()); }
 void Pending::wait(CUstream_st* stream) { state_->wait(stream); }
+bool Pending::wait_for(std::chrono::milliseconds time) const { return state_->wait_for(time); }
 bool Pending::done() const { return state_->done(); }
 bool Pending::in_use() const { return state_->in_use(); }
 Report Pending::report() { return state_->report(); }

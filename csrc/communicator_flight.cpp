@@ -9,19 +9,11 @@
 #include "csrc/collective/faults.hpp"
 
 namespace byzccl {
-namespace {
 
 using std::chrono::milliseconds;
 
-/// Well below the grace that ranks give each other to say what they saw.
-milliseconds look_pause(milliseconds timeout) {
-  return std::clamp(timeout / 20, milliseconds(10), milliseconds(1000));
-}
-
-}  // namespace
-
 Lookout::Lookout(milliseconds timeout)
-    : pause_(look_pause(timeout)), next_(Clock::now() + pause_) {}
+    : pause_(collective::look_pause(timeout)), next_(Clock::now() + pause_) {}
 
 void Lookout::look(Transport& transport) {
   if (Clock::now() < next_) return;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "csrc/collective/exchange.hpp"
 #include "csrc/collective/findings.hpp"
@@ -40,6 +41,7 @@ struct Job {
   std::int64_t adds = 0;
   std::shared_ptr<const Mark> ready;  ///< as the newest task's
   std::int64_t bytes_sent_before = 0;
+  std::vector<double> waits_before;  ///< seconds by rank
 
   Result result;  ///< if there is no error, once the last task is done
 

@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "csrc/collective/agreement.hpp"
+#include "csrc/collective/board_text.hpp"
 #include "csrc/collective/faults.hpp"
 
 namespace byzccl {
 
 using collective::Message;
+using collective::Stage;
 
 namespace {
 
@@ -69,7 +71,8 @@ Worker::Worker(std::shared_ptr<Transport> transport, const CommunicatorOptions& 
       headers_(static_cast<std::size_t>(transport_->size())),
       echoes_(mail_),
       flights_(options.timeout),
-      lookout_(options.timeout) {
+      lookout_(options.timeout),
+      sentry_(*transport_, mail_.waits(), options_) {
   transport_->interrupt_by([this] { lookout_.look(*transport_); });
   thread_ = std::thread([this] { loop(); });
 }
@@ -103,7 +106,7 @@ void Worker::abort(std::string_view reason) noexcept {
     const std::lock_guard lock(mutex_);
     if (aborted_) return;
     aborted_ = true;
-    abort_reason_ = reason;
+    abort_reason_ = collective::printable(reason);
   }
   collective::announce(*transport_, std::string(reason));
   transport_->abort();
@@ -118,6 +121,7 @@ void Worker::stop() noexcept {
     changed_.notify_all();
   }
   if (pending) abort("its communicator was destroyed while an exchange was under way");
+  sentry_.stop();
   if (!thread_.joinable()) return;
   thread_.join();
   transport_->interrupt_by(nullptr);
@@ -190,6 +194,9 @@ void Worker::carry_out(const Task& task) {
   if (job.step < 0) {
     job.step = step_;
     job.bytes_sent_before = traffic_.sent;
+    job.waits_before = mail_.waits().seconds();
+    mail_.waits().begin(context(job));
+    mail_.waits().enter(Stage::kMeeting);
   }
   if (task.ready) {
     steps_->await(*task.ready);
@@ -198,6 +205,7 @@ void Worker::carry_out(const Task& task) {
   const Digest previous = digest_previous(task);
   const bool all_finish = agree(task, task.message, previous.value);
   if (job.error) return;
+  mail_.waits().enter(all_finish ? Stage::kLeaving : Stage::kTogether);
   if (task.adds()) {
     if (!previous.finite) job.exchange->forget_previous();
     job.exchange->add(task.bucket);
@@ -210,8 +218,10 @@ void Worker::carry_out(const Task& task) {
 }
 
 void Worker::finish(Job& job) {
+  mail_.waits().enter(Stage::kLeaving);
   job.exchange->finish();
   job.result = {steps_, take_off(job), job.exchange->findings(), report_of(job)};
+  mail_.waits().enter(Stage::kMeeting);
 }
 
 /// Watches what has been enqueued for the job; null if that is done.
@@ -277,6 +287,7 @@ bool Worker::agree(const Task& task, Message message, std::uint64_t previous) {
 
 /// Once the caller learns of it, nothing reads its vectors any more.
 void Worker::fail(Job& job, std::exception_ptr error) noexcept {
+  mail_.waits().enter(Stage::kMeeting);
   job.exchange.reset();
   job.error = std::move(error);
 }
@@ -313,18 +324,34 @@ std::exception_ptr Worker::given_up() {
 
 std::exception_ptr Worker::judge(const std::string& context, const PeerError& error) {
   if (const std::exception_ptr reason = given_up()) return reason;
+  return std::make_exception_ptr(
+      collective::judge(*transport_, witness(error), options_.timeout, context));
+}
+
+/// Whom this rank misses. Before all have met, a rank may be late for a good reason, so who is gone
+/// says nothing of those that have not come; afterwards all that live must be there.
+collective::Witness Worker::witness(const PeerError& error) {
   using Kind = collective::Sighting::Kind;
-  collective::Sighting seen{error.timed_out() ? Kind::kTimedOut : Kind::kGone, error.peer(), {}};
+  collective::Sighting seen{error.timed_out() ? Kind::kTimedOut : Kind::kGone, {}};
+  if (error.peer() != PeerError::kAny) seen.peers.push_back(error.peer());
   if (dynamic_cast<const ProtocolError*>(&error) != nullptr) {
     seen.kind = Kind::kLied;
     seen.detail = error.what();
+    return {seen};
   }
   if (const auto* contradiction = dynamic_cast<const collective::ContradictionError*>(&error)) {
-    seen.kind = Kind::kContradicted;
-    seen.detail = error.what();
-    seen.suspects = contradiction->suspects();
+    return {{Kind::kContradicted, contradiction->suspects(), error.what()}};
   }
-  return std::make_exception_ptr(collective::judge(*transport_, seen, options_.timeout, context));
+  const Stage stage = mail_.waits().state().stage;
+  seen.everybody = seen.peers.empty() || stage == Stage::kTogether;
+  const bool late = seen.kind == Kind::kTimedOut;
+  for (const int peer : late ? mail_.missing() : mail_.lost()) {
+    if (peer != error.peer()) seen.peers.push_back(peer);
+  }
+  collective::Witness witness{seen};
+  if (!late) witness.lost = [this] { return mail_.lost(); };
+  if (!late && stage == Stage::kLeaving) witness.missing = [this] { return mail_.missing(); };
+  return witness;
 }
 
 std::string Worker::context(const Job& job) const {
@@ -332,11 +359,13 @@ std::string Worker::context(const Job& job) const {
                 job.call.rule_text);
 }
 
-Report Worker::report_of(const Job& job) const {
+Report Worker::report_of(const Job& job) {
   Report report;
   report.algorithm = to_text(options_.algorithm);
   report.step = job.step;
   report.bytes_sent = traffic_.sent - job.bytes_sent_before;
+  report.waits = mail_.waits().seconds();
+  for (std::size_t r = 0; r < report.waits.size(); ++r) report.waits[r] -= job.waits_before[r];
   job.phases.describe(report);
   return report;
 }

@@ -16,8 +16,10 @@
 #include <vector>
 
 #include "csrc/collective/echoes.hpp"
+#include "csrc/collective/faults.hpp"
 #include "csrc/collective/header.hpp"
 #include "csrc/collective/mail.hpp"
+#include "csrc/collective/sentry.hpp"
 #include "csrc/communicator_flight.hpp"
 #include "csrc/communicator_job.hpp"
 
@@ -65,9 +67,10 @@ class Worker {
   void die(Job& job, std::exception_ptr error) noexcept;
   void die(std::exception_ptr error) noexcept;
   std::exception_ptr judge(const std::string& context, const PeerError& error);
+  collective::Witness witness(const PeerError& error);
   std::exception_ptr given_up();
   std::string context(const Job& job) const;
-  Report report_of(const Job& job) const;
+  Report report_of(const Job& job);
 
   const std::shared_ptr<Transport> transport_;
   const CommunicatorOptions options_;
@@ -83,6 +86,8 @@ class Worker {
   std::exception_ptr dead_;  // after it nothing can be exchanged any more
   Flights flights_;
   Lookout lookout_;  // while a call waits for peers
+
+  collective::Sentry sentry_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

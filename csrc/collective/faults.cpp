@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <thread>
 #include <utility>
+
+#include "csrc/collective/verdict.hpp"
 
 namespace byzccl::collective {
 namespace {
@@ -14,7 +17,10 @@ using Kind = Sighting::Kind;
 
 /// A rank's first word stands.
 std::string sighting_key(int rank) { return concat("byzccl/sighting/", rank); }
+std::string presence_key(int rank) { return concat("byzccl/present/", rank); }
 const std::string kVerdictKey = "byzccl/verdict";
+/// There once there is a sighting: one key to look at instead of n.
+const std::string kAlarmKey = "byzccl/alarm";
 
 /// How long to read what the others saw. Only used up where two or more ranks are silent: then a
 /// victim on a busy machine must get to write, or it is named with the culprit. Well below the
@@ -28,88 +34,149 @@ constexpr milliseconds kBoardPause{5};
 
 /// No word that may still come could change who is named. As long as two are silent, one of them
 /// may be a victim that is about to write.
-bool all_explained(const Sightings& sightings, const std::vector<int>& suspects, int n) {
-  const bool proven = std::any_of(sightings.begin(), sightings.end(), [](const auto& entry) {
-    const Sighting& sighting = entry.second;
-    return sighting.kind == Kind::kLied || sighting.kind == Kind::kGaveUp ||
-           (sighting.kind == Kind::kContradicted && sighting.suspects.size() == 2);
-  });
-  const int silent = n - static_cast<int>(sightings.size());
-  return proven || silent == 0 || (silent == 1 && suspects.size() == 1);
+bool all_explained(const Words& words, int n) {
+  const bool proven =
+      std::any_of(words.sightings.begin(), words.sightings.end(), [](const auto& entry) {
+        const Sighting& sighting = entry.second;
+        return sighting.kind == Kind::kLied || sighting.kind == Kind::kGaveUp ||
+               (sighting.kind == Kind::kContradicted && sighting.peers.size() == 2);
+      });
+  const int silent = words.silent(n);
+  return proven || silent == 0 || (silent == 1 && suspects_of(words, n).size() == 1);
 }
 
 /// Reads what the others wrote that is not known yet.
-void read_others(Board& board, int n, Sightings& sightings) {
+void read_others(Board& board, int n, Words& words) {
   for (int rank = 0; rank < n; ++rank) {
-    if (sightings.contains(rank)) continue;
-    const std::optional<std::string> text = board.get(sighting_key(rank));
-    if (!text) continue;
-    if (const auto sighting = parse_sighting(*text, n)) sightings.emplace(rank, *sighting);
+    if (words.sightings.contains(rank)) continue;
+    if (const auto text = board.get(sighting_key(rank))) {
+      if (auto sighting = parse_sighting(*text, n)) words.sightings.emplace(rank, *sighting);
+    }
+    if (words.sightings.contains(rank)) continue;
+    if (const auto text = board.get(presence_key(rank))) {
+      if (const auto presence = parse_presence(*text)) words.present[rank] = *presence;
+    }
   }
+}
+
+void write(Board& board, int rank, const Sighting& sighting) {
+  board.put_first(sighting_key(rank), to_text(sighting));
+  board.put(kAlarmKey, "!");
+}
+
+/// Reads anew, as a rank adds to its sighting before it writes a verdict.
+void read_again(Board& board, int n, int me, Words& words) {
+  Words anew{{{me, words.sightings.at(me)}}, {}};
+  read_others(board, n, anew);
+  words = std::move(anew);
+}
+
+/// Adds whom rank `me` misses by now, on the board too: the verdict's reasons are to stand there.
+/// The first stays the one whose wait failed.
+void look_again(Board& board, const Witness& witness, bool at_the_end, int me, Words& words) {
+  std::vector<int> missed;
+  if (witness.lost) missed = witness.lost();
+  if (at_the_end && witness.missing) {
+    for (const int peer : witness.missing()) {
+      if (!words.has(peer)) missed.push_back(peer);
+    }
+  }
+  Sighting& own = words.sightings.at(me);
+  const std::string before = to_text(own);
+  for (const int peer : missed) {
+    if (std::find(own.peers.begin(), own.peers.end(), peer) == own.peers.end()) {
+      own.peers.push_back(peer);
+    }
+  }
+  const std::string after = to_text(own);
+  if (after != before && board.get(sighting_key(me)) == before) board.put(sighting_key(me), after);
 }
 
 TransportError error_of(const Verdict& verdict) {
   return TransportError(verdict.message, verdict.suspects);
 }
 
-Verdict verdict_on(const Sightings& sightings, int n, milliseconds timeout,
-                   const std::string& context) {
-  const std::vector<int> suspects = suspects_of(sightings, n);
-  return {suspects, concat(explain_suspects(suspects, sightings, timeout), " (", context, ")")};
+Verdict verdict_on(const Words& words, int n, milliseconds timeout, const std::string& context) {
+  const std::vector<int> suspects = suspects_of(words, n);
+  return {suspects, concat(explain_suspects(suspects, words, timeout), " (", context, ")")};
 }
 
-Verdict agree_on_verdict(Transport& transport, Sightings sightings, milliseconds timeout,
+Verdict agree_on_verdict(Transport& transport, const Witness& witness, milliseconds timeout,
                          const std::string& context) {
   Board& board = transport.board();
   const int n = transport.size();
-  board.put_first(sighting_key(transport.rank()), to_text(sightings.at(transport.rank())));
+  const int me = transport.rank();
+  Words words{{{me, witness.seen}}, {}};
+  write(board, me, witness.seen);
   const Deadline end = Clock::now() + grace(timeout);
+  std::optional<Verdict> standing;
   while (true) {
-    if (const std::optional<std::string> text = board.get(kVerdictKey)) {
-      if (const auto verdict = parse_verdict(*text, n)) return *verdict;
-      break;
+    if (!standing) {
+      if (const std::optional<std::string> text = board.get(kVerdictKey)) {
+        standing = parse_verdict(*text, n);
+      }
     }
-    read_others(board, n, sightings);
-    if (all_explained(sightings, suspects_of(sightings, n), n) || Clock::now() >= end) break;
+    if (standing) {
+      read_again(board, n, me, words);
+    } else {
+      read_others(board, n, words);
+    }
+    if (standing ? agrees(*standing, words, me) : all_explained(words, n)) break;
+    if (Clock::now() >= end) break;
     std::this_thread::sleep_for(kBoardPause);
   }
-  const Verdict own = verdict_on(sightings, n, timeout, context);
-  return parse_verdict(board.put_first(kVerdictKey, to_text(own)), n).value_or(own);
+  if (!standing) look_again(board, witness, Clock::now() >= end, me, words);
+  const Verdict own = verdict_on(words, n, timeout, context);
+  if (!standing) {
+    standing = parse_verdict(board.put_first(kVerdictKey, to_text(own)), n).value_or(own);
+    read_again(board, n, me, words);  // of a verdict that came meanwhile, the reasons
+  }
+  return agrees(*standing, words, me) ? *standing : contested(*standing, own, me);
 }
 
 }  // namespace
 
-TransportError judge(Transport& transport, const Sighting& seen, milliseconds timeout,
+TransportError judge(Transport& transport, const Witness& witness, milliseconds timeout,
                      const std::string& context) {
-  const Sightings own{{transport.rank(), seen}};
   try {
-    return error_of(agree_on_verdict(transport, own, timeout, context));
+    return error_of(agree_on_verdict(transport, witness, timeout, context));
   } catch (const std::exception&) {
-    // The board is out of reach. Where it may be any of several, nobody is named.
-    const bool unknown = seen.peer == Sighting::kAny && seen.kind != Kind::kContradicted;
-    if (unknown && transport.size() > 2) {
-      return TransportError(concat(explain_suspects({}, own, timeout), " (", context, ")"));
-    }
-    return error_of(verdict_on(own, transport.size(), timeout, context));
+    // The board is out of reach: of those that this rank misses, all but the one that it waited for
+    // may have been driven away by that one.
+    const int n = transport.size();
+    Sighting seen = witness.seen;
+    const bool misses = seen.kind == Kind::kTimedOut || seen.kind == Kind::kGone;
+    if (misses) seen.peers.resize(std::min<std::size_t>(seen.peers.size(), 1));
+    seen.everybody = seen.peers.empty() && n == 2;
+    const Words own{{{transport.rank(), seen}}, {}};
+    return error_of(verdict_on(own, n, timeout, context));
   }
 }
 
 bool somebody_failed(Transport& transport) noexcept {
   try {
-    Sightings sightings;
-    read_others(transport.board(), transport.size(), sightings);
-    return !sightings.empty();
+    return transport.board().get(kAlarmKey).has_value();
   } catch (...) {  // who is near enough to it will say so
     return false;
   }
 }
 
+void answer(Transport& transport, Presence presence) noexcept {
+  try {
+    transport.board().put(presence_key(transport.rank()), to_text(presence));
+  } catch (...) {  // who judges cannot reach it either
+  }
+}
+
 void announce(Transport& transport, const std::string& reason) noexcept {
   try {
-    const Sighting sighting{Kind::kGaveUp, transport.rank(), reason};
-    transport.board().put_first(sighting_key(transport.rank()), to_text(sighting));
+    write(transport.board(), transport.rank(), {Kind::kGaveUp, {transport.rank()}, reason});
   } catch (...) {  // the others will see the connection close
   }
+}
+
+milliseconds look_pause(milliseconds timeout) {
+  return std::clamp(timeout / 20, milliseconds(10), milliseconds(1000));
 }
 
 }  // namespace byzccl::collective

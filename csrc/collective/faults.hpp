@@ -5,23 +5,42 @@
 
 #include <byzccl/transport.hpp>
 #include <chrono>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "csrc/collective/sighting.hpp"
 
 namespace byzccl::collective {
 
+/// What this rank saw, and how it looks again before it judges. Null: it has nothing to look at.
+struct Witness {
+  Sighting seen;
+  std::function<std::vector<int>()> lost = nullptr;  ///< who is gone by now
+  /// Whose messages are missing by now. Asked at the end of the time for words; who has said
+  /// nothing in it either is missed as if it were gone.
+  std::function<std::vector<int>()> missing = nullptr;
+};
+
 /// Turns what this rank saw into the error that all ranks of the group throw alike: writes it on
 /// the board, reads for a short while what the others saw, and takes the first verdict that stands.
-/// Without a board the error says what this rank saw.
+/// One that contradicts what this rank saw itself is shown as contested, and not believed. Without
+/// a board the error says what this rank saw.
 /// @param context  "step 12, all_reduce krum(f=1)"
-TransportError judge(Transport& transport, const Sighting& seen, std::chrono::milliseconds timeout,
-                     const std::string& context);
+TransportError judge(Transport& transport, const Witness& witness,
+                     std::chrono::milliseconds timeout, const std::string& context);
 
 /// Whether some rank has left a word on the board that it fails.
 bool somebody_failed(Transport& transport) noexcept;
 
+/// Tells those who judge that this rank is alive.
+void answer(Transport& transport, Presence presence) noexcept;
+
 /// Leaves a word for the others before this rank stops.
 void announce(Transport& transport, const std::string& reason) noexcept;
+
+/// Between two looks at the board: well below the time that ranks give each other to say what they
+/// saw.
+std::chrono::milliseconds look_pause(std::chrono::milliseconds timeout);
 
 }  // namespace byzccl::collective

@@ -9,10 +9,12 @@
 namespace byzccl::collective {
 
 std::size_t Mail::post_send(int peer, const void* data, std::size_t bytes) {
+  const Waits::Scope scope(waits_);
   return keep(peer, transport_.send(peer, data, bytes), bytes, traffic_.sent);
 }
 
 std::size_t Mail::post_recv(int peer, void* data, std::size_t bytes) {
+  const Waits::Scope scope(waits_);
   return keep(peer, transport_.recv(peer, data, bytes), bytes, traffic_.received);
 }
 
@@ -24,13 +26,17 @@ std::size_t Mail::keep(int peer, std::unique_ptr<Work> work, std::size_t bytes,
 
 void Mail::wait(std::size_t index, Deadline deadline) {
   Posted& posted = posted_[index];
-  posted.work->wait(deadline);
+  {
+    const Waits::Scope scope(waits_, posted.peer);
+    posted.work->wait(deadline);
+  }
   *posted.counter += static_cast<std::int64_t>(posted.bytes);
   posted.work.reset();
 }
 
 void Mail::post_cut(Transport& over, Channel channel, std::span<const Outgoing> out,
                     std::span<const Incoming> in, std::size_t limit) {
+  const Waits::Scope scope(waits_);
   over.start_batch();
   // A round posts the next message of every parcel. Receives go first, so that data can land where
   // it belongs without a copy in between.

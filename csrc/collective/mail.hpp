@@ -12,6 +12,8 @@
 #include <span>
 #include <vector>
 
+#include "csrc/collective/waits.hpp"
+
 namespace byzccl::collective {
 
 /// Bytes that one rank has moved. Read by any thread.
@@ -44,13 +46,14 @@ struct Parcels {
 class Mail {
  public:
   Mail(Transport& transport, const CommunicatorOptions& options, Traffic& traffic)
-      : transport_(transport), options_(options), traffic_(traffic) {}
+      : transport_(transport), options_(options), traffic_(traffic), waits_(transport.size()) {}
 
   int rank() const { return transport_.rank(); }
   int size() const { return transport_.size(); }
   Transport& transport() { return transport_; }
   const CommunicatorOptions& options() const { return options_; }
   const Traffic& traffic() const { return traffic_; }
+  Waits& waits() { return waits_; }
 
   /// The peer `offset` ranks further on: ranks that go through the offsets in the same order meet a
   /// different peer each, so nobody is the target of all at once.
@@ -102,6 +105,7 @@ class Mail {
   Transport& transport_;
   const CommunicatorOptions& options_;
   Traffic& traffic_;
+  Waits waits_;
   std::vector<Posted> posted_;
   std::size_t waited_ = 0;  // wait_through() has come so far
 };

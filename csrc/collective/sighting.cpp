@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <byzccl/error.hpp>
-#include <charconv>
 #include <cstddef>
 #include <set>
 #include <string_view>
+
+#include "csrc/collective/board_text.hpp"
+#include "csrc/collective/rank_text.hpp"
 
 namespace byzccl::collective {
 namespace {
@@ -16,40 +18,22 @@ using Kind = Sighting::Kind;
 
 /// How a kind is written on the board, in the order of the kinds.
 constexpr std::string_view kKindLetters = "tglac";
+/// Behind the peers: everybody.
+constexpr char kEverybody = '*';
+constexpr std::string_view kWaits = "waits";
+constexpr std::string_view kHere = "here";
 
-/// A rank number in [0, n) at the start of `text`, which moves past it.
-std::optional<int> take_rank(std::string_view& text, int n) {
-  int rank = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rank);
-  if (error != std::errc() || rank < 0 || rank >= n) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  return rank;
+bool contains(const std::vector<int>& ranks, int rank) {
+  return std::find(ranks.begin(), ranks.end(), rank) != ranks.end();
 }
 
-std::string in_words(milliseconds time) {
-  if (time.count() % 1000 == 0) return concat(time.count() / 1000, " s");
-  return concat(time.count(), " ms");
-}
-
-/// How a rank that is not known is written.
-constexpr char kAnyRank = '*';
-
-std::string list_of(const std::vector<int>& ranks) {
-  std::string list;
-  for (const int rank : ranks) list += concat(list.empty() ? "" : ",", rank);
-  return list;
-}
-
-/// "0,2" at the start of `text`, which moves past it; nothing unless two ranks or more, ascending.
-std::optional<std::vector<int>> take_suspects(std::string_view& text, int n) {
-  std::vector<int> suspects;
-  do {
-    if (!suspects.empty()) text.remove_prefix(1);
-    const std::optional<int> rank = take_rank(text, n);
-    if (!rank || (!suspects.empty() && *rank <= suspects.back())) return std::nullopt;
-    suspects.push_back(*rank);
-  } while (text.starts_with(','));
-  if (suspects.size() < 2) return std::nullopt;
+/// Who is named for what others say of it, whatever it says itself.
+std::set<int> proven(const Sightings& sightings) {
+  std::set<int> suspects;
+  for (const auto& [rank, sighting] : sightings) {
+    if (sighting.kind == Kind::kLied) suspects.insert(sighting.peers.begin(), sighting.peers.end());
+    if (sighting.kind == Kind::kGaveUp) suspects.insert(rank);
+  }
   return suspects;
 }
 
@@ -58,27 +42,54 @@ const Sighting* narrowest_contradiction(const Sightings& sightings) {
   const Sighting* narrowest = nullptr;
   for (const auto& [rank, sighting] : sightings) {
     if (sighting.kind != Kind::kContradicted) continue;
-    if (narrowest == nullptr || sighting.suspects.size() < narrowest->suspects.size()) {
+    if (narrowest == nullptr || sighting.peers.size() < narrowest->peers.size()) {
       narrowest = &sighting;
     }
   }
   return narrowest;
 }
 
-std::string peer_text(int peer) {
-  return peer == Sighting::kAny ? std::string(1, kAnyRank) : std::to_string(peer);
+std::set<int> missed(const Words& words, int n) {
+  std::set<int> suspects;
+  for (const auto& [rank, sighting] : words.sightings) {
+    for (int peer = 0; peer < n; ++peer) {
+      if (words.sightings.contains(peer)) continue;
+      const auto presence = words.present.find(peer);
+      const bool silent = presence == words.present.end();
+      const bool waits = !silent && presence->second == Presence::kWaits;
+      if (contains(sighting.peers, peer) ? !waits : sighting.everybody && silent) {
+        suspects.insert(peer);
+      }
+    }
+  }
+  return suspects;
 }
 
-/// Of what the board holds no more is read than this.
-constexpr std::size_t kMaxText = 4096;
+/// Nobody is silent, so each of those that were waited for first has a sighting or waits.
+std::set<int> woken_late(const Sightings& sightings) {
+  std::set<int> suspects;
+  for (const auto& [rank, sighting] : sightings) {
+    if (sighting.kind != Kind::kTimedOut || sighting.peers.empty()) continue;
+    const auto its = sightings.find(sighting.peers.front());
+    if (its != sightings.end() && its->second.kind != Kind::kTimedOut) suspects.insert(its->first);
+  }
+  return suspects;
+}
 
 }  // namespace
 
+std::string in_words(milliseconds time) {
+  if (time.count() % 1000 == 0) return concat(time.count() / 1000, " s");
+  return concat(time.count(), " ms");
+}
+
 std::string to_text(const Sighting& sighting) {
-  const std::string who =
-      sighting.kind == Kind::kContradicted ? list_of(sighting.suspects) : peer_text(sighting.peer);
-  return concat(kKindLetters[static_cast<std::size_t>(sighting.kind)], who, " ", sighting.detail)
-      .substr(0, kMaxText);
+  std::string text(1, kKindLetters[static_cast<std::size_t>(sighting.kind)]);
+  for (std::size_t i = 0; i < sighting.peers.size(); ++i) {
+    text += concat(i == 0 ? "" : ",", sighting.peers[i]);
+  }
+  if (sighting.everybody) text += kEverybody;
+  return cut(concat(text, " ", printable(sighting.detail)), kMaxText);
 }
 
 std::optional<Sighting> parse_sighting(const std::string& text, int n) {
@@ -87,81 +98,71 @@ std::optional<Sighting> parse_sighting(const std::string& text, int n) {
   const std::size_t kind = kKindLetters.find(rest.front());
   if (kind == std::string_view::npos) return std::nullopt;
   rest.remove_prefix(1);
-  if (static_cast<Kind>(kind) == Kind::kContradicted) {
-    const auto suspects = take_suspects(rest, n);
-    if (!suspects || !rest.starts_with(' ')) return std::nullopt;
-    return Sighting{static_cast<Kind>(kind), Sighting::kAny, std::string(rest.substr(1)),
-                    *suspects};
-  }
-  std::optional<int> peer;
-  if (rest.starts_with(kAnyRank)) {
-    peer = Sighting::kAny;
+  Sighting sighting{static_cast<Kind>(kind), {}};
+  while (!rest.starts_with(kEverybody) && !rest.starts_with(' ')) {
+    const std::optional<int> peer = take_rank(rest, n);
+    if (!peer || contains(sighting.peers, *peer)) return std::nullopt;
+    sighting.peers.push_back(*peer);
+    if (!rest.starts_with(',')) break;
     rest.remove_prefix(1);
-  } else {
-    peer = take_rank(rest, n);
   }
-  if (!peer || !rest.starts_with(' ')) return std::nullopt;
-  return Sighting{static_cast<Kind>(kind), *peer, std::string(rest.substr(1))};
+  sighting.everybody = rest.starts_with(kEverybody);
+  if (sighting.everybody) rest.remove_prefix(1);
+  if (!rest.starts_with(' ') || (sighting.peers.empty() && !sighting.everybody)) {
+    return std::nullopt;
+  }
+  const std::vector<int>& peers = sighting.peers;
+  if (sighting.kind == Kind::kContradicted &&
+      (peers.size() < 2 || sighting.everybody || !std::is_sorted(peers.begin(), peers.end()))) {
+    return std::nullopt;
+  }
+  sighting.detail = printable(rest.substr(1));
+  return sighting;
 }
 
-std::string to_text(const Verdict& verdict) {
-  std::string text;
-  for (const int suspect : verdict.suspects) text += concat(suspect, " ");
-  return concat(text, "\n", verdict.message).substr(0, kMaxText);
+std::string to_text(Presence presence) {
+  return std::string(presence == Presence::kWaits ? kWaits : kHere);
 }
 
-std::optional<Verdict> parse_verdict(const std::string& text, int n) {
-  std::string_view rest = text;
-  if (rest.size() > kMaxText) return std::nullopt;
-  Verdict verdict;
-  while (!rest.starts_with('\n')) {
-    const std::optional<int> suspect = take_rank(rest, n);
-    if (!suspect || !rest.starts_with(' ')) return std::nullopt;
-    rest.remove_prefix(1);
-    verdict.suspects.push_back(*suspect);
-  }
-  verdict.message = rest.substr(1);
-  return verdict;
+std::optional<Presence> parse_presence(const std::string& text) {
+  if (text == kWaits) return Presence::kWaits;
+  if (text == kHere) return Presence::kHere;
+  return std::nullopt;
 }
 
-std::vector<int> suspects_of(const Sightings& sightings, int n) {
-  std::set<int> suspects;
-  for (const auto& [rank, sighting] : sightings) {
-    if (sighting.kind == Kind::kLied) suspects.insert(sighting.peer);
-    if (sighting.kind == Kind::kGaveUp) suspects.insert(rank);
-  }
+int Words::silent(int n) const {
+  int count = 0;
+  for (int rank = 0; rank < n; ++rank) count += has(rank) ? 0 : 1;
+  return count;
+}
+
+std::vector<int> suspects_of(const Words& words, int n) {
+  std::set<int> suspects = proven(words.sightings);
   if (suspects.empty()) {
-    const Sighting* const contradiction = narrowest_contradiction(sightings);
-    if (contradiction != nullptr) return contradiction->suspects;
+    const Sighting* const contradiction = narrowest_contradiction(words.sightings);
+    if (contradiction != nullptr) return contradiction->peers;
   }
-  if (suspects.empty()) {
-    for (const auto& [rank, sighting] : sightings) {
-      for (int peer = 0; peer < n; ++peer) {
-        const bool waited_for = sighting.peer == peer || sighting.peer == Sighting::kAny;
-        if (waited_for && !sightings.contains(peer)) suspects.insert(peer);
-      }
-    }
-  }
-  if (suspects.empty()) {
-    for (const auto& [rank, sighting] : sightings) {
-      if (sighting.kind != Kind::kTimedOut || sighting.peer == Sighting::kAny) continue;
-      const auto its = sightings.find(sighting.peer);
-      if (its->second.kind != Kind::kTimedOut) suspects.insert(sighting.peer);
-    }
-  }
+  if (suspects.empty()) suspects = missed(words, n);
+  if (suspects.empty()) suspects = woken_late(words.sightings);
   return {suspects.begin(), suspects.end()};
 }
 
-std::string explain_suspects(const std::vector<int>& suspects, const Sightings& sightings,
+std::string explain_suspects(const std::vector<int>& suspects, const Words& words,
                              milliseconds timeout) {
+  const Sightings& sightings = words.sightings;
   const Sighting* const contradiction = narrowest_contradiction(sightings);
-  if (contradiction != nullptr && contradiction->suspects == suspects) return contradiction->detail;
+  if (contradiction != nullptr && contradiction->peers == suspects) return contradiction->detail;
+  const bool all_waited = std::any_of(sightings.begin(), sightings.end(), [](const auto& entry) {
+    return entry.second.kind == Kind::kTimedOut && entry.second.everybody;
+  });
   std::string text;
   for (const int suspect : suspects) {
     const auto tells = [&](Kind kind) {
       return std::find_if(sightings.begin(), sightings.end(), [&](const auto& entry) {
-        const int accused = kind == Kind::kGaveUp ? entry.first : entry.second.peer;
-        return entry.second.kind == kind && (accused == suspect || accused == Sighting::kAny);
+        const auto& [rank, sighting] = entry;
+        if (sighting.kind != kind) return false;
+        if (kind == Kind::kGaveUp) return rank == suspect;
+        return contains(sighting.peers, suspect);
       });
     };
     text += concat(text.empty() ? "" : "; ", "rank ", suspect);
@@ -171,15 +172,19 @@ std::string explain_suspects(const std::vector<int>& suspects, const Sightings& 
       text += " gave up: " + gave_up->second.detail;
     } else if (tells(Kind::kTimedOut) != sightings.end()) {
       text += " did not answer within " + in_words(timeout);
-    } else {
+    } else if (tells(Kind::kGone) != sightings.end()) {
       text += " closed the connection";
+    } else if (all_waited) {
+      text += " did not answer within " + in_words(timeout);
+    } else {
+      text += " fell silent";
     }
   }
   if (!text.empty()) return text;
   for (const auto& [rank, sighting] : sightings) {
-    const bool known = sighting.peer != Sighting::kAny;
+    const bool known = !sighting.peers.empty();
     text += concat(text.empty() ? "" : "; ", "rank ", rank, " lost ",
-                   known ? concat("rank ", sighting.peer) : "some rank");
+                   known ? concat("rank ", sighting.peers.front()) : "some rank");
   }
   return text;
 }

@@ -15,18 +15,18 @@ namespace byzccl::collective {
 /// What one rank says on the board about why it fails.
 struct Sighting {
   enum class Kind {
-    kTimedOut,      ///< `peer` did not answer in time
-    kGone,          ///< the connection to `peer` is closed
-    kLied,          ///< `peer` broke the protocol: `detail`
+    kTimedOut,      ///< `peers` did not answer in time
+    kGone,          ///< the connections to `peers` are closed
+    kLied,          ///< `peers` broke the protocol: `detail`
     kGaveUp,        ///< the rank itself stopped: `detail`
-    kContradicted,  ///< some of `suspects` lie, it is not known which: `detail`
+    kContradicted,  ///< some of `peers` lie, it is not known which: `detail`
   };
-  static constexpr int kAny = -1;  ///< as a peer: some rank, it is not known which
 
   Kind kind = Kind::kGone;
-  int peer = 0;
-  std::string detail;
-  std::vector<int> suspects = {};  ///< two at least, ascending
+  std::vector<int> peers;  ///< the first is the one whose wait failed; of a contradiction two
+                           ///< at least, ascending
+  std::string detail = {};
+  bool everybody = false;  ///< and any other rank that says nothing: all must be there
 };
 
 std::string to_text(const Sighting& sighting);
@@ -36,28 +36,40 @@ std::optional<Sighting> parse_sighting(const std::string& text, int n);
 /// Sightings by the rank that wrote them.
 using Sightings = std::map<int, Sighting>;
 
-/// The ranks among n that the sightings lead to, ascending.
-///
-/// Who lied or gave up is named before all others, then the fewest that some rank found to
-/// contradict each other. Otherwise a rank that wrote is alive, so it is
-/// only a victim; named are those that are waited for and have not written: whoever waits for some
-/// rank waits for each. If all of them have,
-/// named is who kept others waiting until they timed out without timing out itself: a rank that
-/// woke up late finds the connections closed. Empty if nobody can be named.
-std::vector<int> suspects_of(const Sightings& sightings, int n);
-
-/// "rank 3 did not answer within 300 s", for every suspect.
-std::string explain_suspects(const std::vector<int>& suspects, const Sightings& sightings,
-                             std::chrono::milliseconds timeout);
-
-/// What all ranks of a group throw alike.
-struct Verdict {
-  std::vector<int> suspects;
-  std::string message;
+/// What a rank answers that does not fail while others do.
+enum class Presence {
+  kWaits,  ///< it waits for another rank itself
+  kHere,   ///< it is in the exchange, but computes, or its caller has not made the next call
 };
 
-std::string to_text(const Verdict& verdict);
-/// Nothing if `text` is no verdict among `n` ranks.
-std::optional<Verdict> parse_verdict(const std::string& text, int n);
+std::string to_text(Presence presence);
+std::optional<Presence> parse_presence(const std::string& text);
+
+/// All that the ranks of a group have said.
+struct Words {
+  Sightings sightings;
+  std::map<int, Presence> present;
+
+  bool has(int rank) const { return sightings.contains(rank) || present.contains(rank); }
+  /// Ranks among n that have said nothing.
+  int silent(int n) const;
+};
+
+/// The ranks among n that the words lead to, ascending.
+///
+/// Who lied or gave up is named before all others, then the fewest that some rank found to
+/// contradict each other. Otherwise a rank that wrote a sighting or waits itself is only a victim;
+/// named are the others that somebody misses, and, where somebody knows that all must be there, all
+/// that are silent. If all that are missed are victims, named is who kept others waiting until they
+/// timed out without timing out itself: a rank that woke up late finds the connections closed.
+/// Empty if nobody can be named.
+std::vector<int> suspects_of(const Words& words, int n);
+
+/// "rank 3 did not answer within 300 s", for every suspect.
+std::string explain_suspects(const std::vector<int>& suspects, const Words& words,
+                             std::chrono::milliseconds timeout);
+
+/// "300 s" or "250 ms"
+std::string in_words(std::chrono::milliseconds time);
 
 }  // namespace byzccl::collective

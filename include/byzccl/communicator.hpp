@@ -10,7 +10,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 struct CUstream_st;  // cudaStream_t is a pointer to it
@@ -32,6 +34,11 @@ struct CommunicatorOptions {
   std::chrono::milliseconds timeout{300'000};
   /// Most bytes of one message. No result depends on it.
   std::size_t chunk_bytes = std::size_t{4} << 20;
+  /// Told, once a call and peer, of a peer that has kept this rank waiting for a tenth of the
+  /// timeout (at least a second, or half of a timeout that is shorter than two): "rank 2 is 30 s
+  /// late (step 12, all_reduce krum(f=1)); rank 0 gives it 300 s". It runs on a thread of the
+  /// communicator, which waits for it to end; what it throws is swallowed. Null: nobody is told.
+  std::function<void(const std::string&)> warn = {};
 };
 
 /// A reduction that may still be under way.
@@ -47,6 +54,8 @@ class Pending {
   void wait();
   /// On a CUDA device: the same for `stream` instead of the one that the call was ordered with.
   void wait(CUstream_st* stream);
+  /// Waits for the other ranks for at most `time`: whether wait() would not wait for them any more.
+  bool wait_for(std::chrono::milliseconds time) const;
   /// wait() would not wait, nor report(): the result is there, on a device too, or an error is. A
   /// device that does not say how far it is counts as not done.
   bool done() const;

@@ -31,8 +31,9 @@ class MismatchError : public Error {
   using Error::Error;
 };
 
-/// A rank died, fell silent or broke the protocol. All ranks that can still talk name the same
-/// ones.
+/// Ranks died, fell silent or broke the protocol. All ranks that can still talk name the same ones,
+/// but one whose message begins with "contested:": the verdict of the others contradicts what this
+/// rank saw, the message shows both, and the suspects are this rank's own, without itself.
 class TransportError : public Error {
  public:
   explicit TransportError(const std::string& message, std::vector<int> suspects = {})

@@ -45,6 +45,9 @@ struct Report {
                                  ///< are not finite, or no row is there; -1: on a device, a rank
                                  ///< sent a count that cannot be
   std::int64_t bytes_sent = 0;   ///< by this rank, headers included
+  std::vector<double> waits;     ///< [n] seconds that this rank waited for each: where several are
+                                 ///< late, for the one it happened to wait for; messages between
+                                 ///< devices are not waited for. Empty for a local aggregate
   std::vector<Phase> phases;
   std::vector<Span> spans;  ///< of a collective: by phase, then by time
 };

@@ -72,6 +72,29 @@ TEST_CASE("an exchange in pieces has the same bits whatever carries it") {
   }
 }
 
+TEST_CASE("distances are added up in the order of the calls") {
+  // Beside 1e16 a 1 is lost, but not the 2 that two of them make first.
+  struct Order {
+    std::vector<double> scales;
+    double total;
+  };
+  const std::vector<Order> orders = {{{1e8, 1, 1}, 1e16}, {{1, 1, 1e8}, 1e16 + 2}};
+  for (const Order& order : orders) {
+    REQUIRE((1e16 + 1) + 1 != 1e16 + 2);
+    for (const Algorithm algorithm : {Algorithm::kSharded, Algorithm::kRing}) {
+      test::run(3, {.algorithm = algorithm}, [&](Communicator& communicator) {
+        std::vector<double> x;
+        for (const double scale : order.scales) x.push_back(communicator.rank() * scale);
+        Exchange exchange = communicator.begin(Rule::parse("mda(f=1)"));
+        for (double& one : x) exchange.add(&one, 1, DType::kFloat64);
+        const Report report = exchange.finish().report();
+        expect(report.distances[1] == order.total,
+               concat(to_text(algorithm), ": D[0, 1] - 1e16 is ", report.distances[1] - 1e16));
+      });
+    }
+  }
+}
+
 TEST_CASE("the selection is made once, over all adds") {
   // Rank 0 is far in the first piece, rank 1 in the second: over both, only the others are near.
   const int n = 5;

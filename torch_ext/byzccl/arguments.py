@@ -55,6 +55,13 @@ def text_of(value: object, name: str) -> str:
     return value
 
 
+def words_of(value: object, name: str) -> str:
+    """`value`, which must be text, in any language. Raises InvalidArgument."""
+    if not isinstance(value, str):
+        raise InvalidArgument(f"{name} must be text, got {type_name(value)}")
+    return value.encode(errors="replace").decode()
+
+
 def integer_of(value: object, name: str, bits: int = 64) -> int:
     """`value`, which must be an integer of that many bits. Raises InvalidArgument."""
     if not isinstance(value, (int, torch.SymInt)):

@@ -18,7 +18,14 @@ from torch._C._distributed_c10d import PrefixStore
 from torch.distributed import distributed_c10d as c10d
 
 from byzccl import _C, launch_order
-from byzccl.arguments import group_of, integer_of, optional_tensor_of, tensor_of, text_of
+from byzccl.arguments import (
+    group_of,
+    integer_of,
+    optional_tensor_of,
+    tensor_of,
+    text_of,
+    words_of,
+)
 from byzccl.errors import Error, InvalidArgument, TransportError
 from byzccl.pending import Exchange, Pending, check_process
 from byzccl.rule import RuleLike, rule_text
@@ -172,8 +179,11 @@ class Communicator:
         return self._open().bytes_received
 
     def abort(self, reason: str) -> None:
-        """Gives up: whatever is under way fails with a TransportError that carries `reason`."""
-        self._open().abort(text_of(reason, "reason"))
+        """Gives up: whatever is under way fails with a TransportError that carries `reason`.
+
+        Any text: what does not print becomes "?", and the other ranks get its first 4096 bytes.
+        """
+        self._open().abort(words_of(reason, "reason"))
 
     def __reduce__(self) -> NoReturn:
         raise Error("a communicator cannot be copied or pickled: make one in each process")

@@ -25,9 +25,11 @@ class NcclError(Error, RuntimeError):
 
 
 class TransportError(Error, RuntimeError):
-    """A rank died, fell silent or broke the protocol.
+    """Ranks died, fell silent or broke the protocol.
 
-    `suspects` are the ranks of the group held responsible, ascending; empty if nobody can be named.
+    `suspects` are the ranks of the group held responsible, ascending, the same on all ranks that
+    can still talk; empty if nobody can be named. A message that begins with "contested:" is the
+    exception: there this rank does not believe the others, and names whom it would name itself.
     """
 
     def __init__(self, message: str, suspects: Sequence[int] = ()) -> None:

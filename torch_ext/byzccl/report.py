@@ -64,6 +64,12 @@ class Report:
     """Columns that are NaN though nothing failed: more than f values bad, or no row there."""
     bytes_sent: int
     """By this rank, headers included."""
+    waits: torch.Tensor
+    """[n] seconds that this rank waited for each; empty for a report of `explain`.
+
+    Where several ranks are late, it counts for the one that this rank happened to wait for. On a
+    CUDA device only headers are waited for.
+    """
     phases: dict[str, float]
     """Seconds that this rank spent in each phase."""
     spans: tuple[Span, ...]
@@ -100,6 +106,7 @@ def read(raw: _C.Report) -> Report:
         flagged=tuple(raw.flagged),
         nan_columns=raw.nan_columns,
         bytes_sent=raw.bytes_sent,
+        waits=vector(raw.waits),
         phases=raw.phases,
         spans=tuple(Span(*span) for span in raw.spans),
     )

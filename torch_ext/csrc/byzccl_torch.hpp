@@ -50,6 +50,8 @@ class Pending {
   /// On a CUDA device, as any work of torch: torch's current stream comes after the reduction, and
   /// the host does not wait for the device.
   void wait();
+  /// As byzccl::Pending::wait_for.
+  bool wait_for(std::chrono::milliseconds time) const;
   /// On a CUDA device: the device is done.
   bool done() const;
   Report report();

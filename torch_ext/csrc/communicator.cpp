@@ -102,6 +102,9 @@ void check_with_previous(const at::Tensor& tensor, const std::optional<at::Tenso
 }  // namespace
 
 void Pending::wait() { flight_->wait(); }
+bool Pending::wait_for(std::chrono::milliseconds time) const {
+  return flight_->pending->wait_for(time);
+}
 bool Pending::done() const { return flight_->pending->done(); }
 Report Pending::report() { return flight_->pending->report(); }
 

@@ -81,7 +81,7 @@ class Meeting {
 
   /// The other ranks learn what keeps this one from coming, and all name it.
   [[noreturn]] void give_up(const std::string& why) {
-    fail({Kind::kGaveUp, party_.rank, why}, headline());
+    fail({Kind::kGaveUp, {party_.rank}, why}, headline());
   }
 
   /// The other ranks learn that this one has gone.
@@ -142,7 +142,7 @@ class Meeting {
   }
 
   [[noreturn]] void did_not_meet(std::string_view remark) {
-    fail({Kind::kTimedOut, Sighting::kAny, {}}, concat(headline(), "; ", progress(), "; ", remark));
+    fail({Kind::kTimedOut, {}, {}, true}, concat(headline(), "; ", progress(), "; ", remark));
   }
 
   void check_devices() {
@@ -150,7 +150,7 @@ class Meeting {
     for (int rank = 0; rank < party_.size; ++rank) {
       const std::string device = board_->get(key(kCome, rank)).value_or("");
       if (!is_device_name(device)) {
-        fail({Kind::kLied, rank, "it names no device that its tensors are on"}, headline());
+        fail({Kind::kLied, {rank}, "it names no device that its tensors are on"}, headline());
       }
       ranks_by_device[device].push_back(rank);
     }
@@ -196,7 +196,7 @@ class Meeting {
   [[noreturn]] void fail(const Sighting& seen, const std::string& context) {
     board_->has({kFailing});  // throws if the store is out of reach, and nothing can be agreed on
     const TransportError verdict =
-        collective::judge(seat_, seen, std::min(party_.timeout, kLongestOfGloo), context);
+        collective::judge(seat_, {seen}, std::min(party_.timeout, kLongestOfGloo), context);
     board_->put(key(kLeft, party_.rank), "");
     stay(verdict.suspects());
     throw TransportError(verdict);

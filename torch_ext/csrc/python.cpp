@@ -23,6 +23,7 @@
 #include "python_holder.hpp"
 #include "python_reducer.hpp"
 #include "python_report.hpp"
+#include "python_waiting.hpp"
 #include "rows.hpp"
 
 namespace {
@@ -62,6 +63,7 @@ std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& back
       .algorithm = byzccl::parse_algorithm(algorithm),
       .timeout = std::chrono::milliseconds(timeout_ms),
       .chunk_bytes = static_cast<std::size_t>(chunk_bytes),
+      .warn = byzccl::torch::log_warning,
   };
   auto transport = byzccl::torch::c10d_transport(backend, store);
   if (device.is_cpu()) {
@@ -157,9 +159,18 @@ py::dict build_info() {
 
 void bind_communicator(py::module_& m) {
   py::class_<Pending, Holder<Pending>>(m, "Pending")
-      .def("wait", &Pending::wait, NoGil())
+      .def("wait",
+           [](Pending& pending) {
+             byzccl::torch::await(pending);
+             const py::gil_scoped_release release;
+             pending.wait();
+           })
       .def("done", &Pending::done, NoGil())
-      .def("report", &Pending::report, NoGil());
+      .def("report", [](Pending& pending) {
+        byzccl::torch::await(pending);
+        const py::gil_scoped_release release;
+        return pending.report();
+      });
 
   py::class_<Exchange, Holder<Exchange>>(m, "Exchange")
       .def("add", &Exchange::add, py::arg("tensor"), py::arg("previous") = std::nullopt, NoGil())

@@ -2,13 +2,22 @@
 #include "python_errors.hpp"
 
 #include <byzccl/error.hpp>
+#include <string_view>
 #include <utility>
 
 namespace byzccl::torch {
 namespace {
 
+/// A message may quote what the system said, in whatever encoding.
+py::str words_of(const Error& error) {
+  const std::string_view what = error.what();
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeUTF8(what.data(), static_cast<Py_ssize_t>(what.size()), "replace"));
+}
+
 void raise(const char* name, const Error& error) {
-  py::set_error(py::module_::import("byzccl.errors").attr(name), error.what());
+  const py::object type = py::module_::import("byzccl.errors").attr(name);
+  py::set_error(type, words_of(error));
 }
 
 }  // namespace
@@ -22,7 +31,7 @@ void translate(std::exception_ptr error) {
     raise("MismatchError", thrown);
   } catch (const TransportError& thrown) {
     const py::object type = py::module_::import("byzccl.errors").attr("TransportError");
-    py::set_error(type, type(thrown.what(), thrown.suspects()));
+    py::set_error(type, type(words_of(thrown), thrown.suspects()));
   } catch (const CudaError& thrown) {
     raise("CudaError", thrown);
   } catch (const NcclError& thrown) {

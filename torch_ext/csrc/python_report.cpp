@@ -51,6 +51,7 @@ void bind_report(py::module_& m) {
       .def_readonly("flagged", &Report::flagged)
       .def_readonly("nan_columns", &Report::nan_columns)
       .def_readonly("bytes_sent", &Report::bytes_sent)
+      .def_readonly("waits", &Report::waits)
       .def_property_readonly("phases",
                              [](const Report& report) {
                                py::dict phases;
