@@ -17,7 +17,7 @@ PARALLEL_TESTS := local_transport_test collective_test exchange_test mismatch_te
                   lying_header_test measuring_test memory_pool_test pairwise_distances_test \
                   device_double_test pairwise_kernels_test steps_cuda_test \
                   nccl_double_test nccl_transport_test nccl_faults_test \
-                  nccl_collective_test nccl_collective_faults_test
+                  nccl_collective_test nccl_collective_faults_test nccl_abort_test beside_capture_test
 # gcc's TSan cannot start under more address randomisation than it knows; where the machine lets
 # us, it runs without any.
 NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)

@@ -49,7 +49,8 @@ TEST_CASE("adds that come while one is measured share its thread") {
   const auto steps = make_cpu_steps();
   Phases phases;
   const Call call{.rule = Rule::parse("mda(f=0)"), .rule_text = "mda(f=0)"};
-  Detained exchange({mail, *steps, phases}, call, plan(call.rule, 1, DType::kFloat32));
+  Echoes echoes(mail);
+  Detained exchange({mail, echoes, *steps, phases}, call, plan(call.rule, 1, DType::kFloat32));
   float x = 0;
   for (int i = 0; i < 50; ++i) exchange.add({&x, &x, 1, DType::kFloat32});
   exchange.let_go();

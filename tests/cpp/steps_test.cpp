@@ -23,6 +23,9 @@ using byzccl::testing::Random;
 
 constexpr DType kDouble = DType::kFloat64;
 
+// Outputs that differ by more, in parts of the largest value, differ in what was decided.
+constexpr double kTolerance = 1e-7;
+
 // Draws of each rule behind each combination.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kRounds = 20;  // instrumented, a draw takes ten times as long
@@ -77,7 +80,7 @@ int wrong_columns(const byzccl::testing::Result& result, const byzccl::testing::
     if (!want.column_margin.empty() && want.column_margin[c] < 1e-9) continue;
     double rounding = 0;
     for (const int i : result.selected()) rounding = std::max(rounding, 1e-13 * std::fabs(x[i][c]));
-    const double tolerance = 1e-7 * std::max(want.magnitude[c], largest_of(x)) + rounding;
+    const double tolerance = kTolerance * std::max(want.magnitude[c], largest_of(x)) + rounding;
     const bool same =
         std::isnan(want.out[c]) ? std::isnan(got[c]) : std::fabs(got[c] - want.out[c]) <= tolerance;
     wrong += got[c] != want.out[c] && !same;
@@ -100,7 +103,7 @@ bool is_fragile(const Rule& rule, const Matrix& x, const byzccl::Caller& caller,
                                                   {v, v + x[0].size()});
     if (other.broken != want.broken) return true;
     for (std::size_t c = 0; c < want.out.size(); ++c) {
-      const double tolerance = 1e-6 * std::max(want.magnitude[c], largest_of(x));
+      const double tolerance = kTolerance * std::max(want.magnitude[c], largest_of(x));
       if (std::fabs(other.out[c] - want.out[c]) > tolerance) return true;
     }
   }

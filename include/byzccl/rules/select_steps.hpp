@@ -11,6 +11,11 @@
 
 namespace byzccl::rules {
 
+/// Why a row is absent: its norm is infinite, or nnm found it broken. Of one row alone nobody can
+/// say that it is broken, but it may be absent.
+inline constexpr std::uint8_t kNoNorm = 1;
+inline constexpr std::uint8_t kFoundBroken = 2;
+
 /// Views into steps_bytes(plan) bytes, 8-byte aligned.
 struct StepsScratch {
   double* weights;          ///< [rows, n] of the rows that the rule is given
@@ -20,7 +25,7 @@ struct StepsScratch {
   double* net;              ///< [rows, n] W V
   double* shares;           ///< [rows] what a weight of 1 stands for
   std::uint8_t* neighbors;  ///< neighbor_bytes(n)
-  std::uint8_t* absent;     ///< [n]
+  std::uint8_t* absent;     ///< [n] 0: there; kNoNorm, kFoundBroken or both: not
   std::uint8_t* order;      ///< [ranks]
   std::uint8_t* bucket;     ///< [ranks]
 };
@@ -192,7 +197,7 @@ BYZCCL_HD void select_behind_steps(Team team, const Plan& plan, bool reads_dista
   given.weights = scratch.weights;
   team.once([=] { *decision.outcome = {}; });
   team.for_each(n, [=](int i) {
-    scratch.absent[i] = plan.needs_norms && decision.scales[i] < 0;
+    scratch.absent[i] = plan.needs_norms && decision.scales[i] < 0 ? kNoNorm : 0;
     decision.reach[i] = 0;
     decision.scores[i] = 0;
     decision.broken[i] = 0;
@@ -209,15 +214,17 @@ BYZCCL_HD void select_behind_steps(Team team, const Plan& plan, bool reads_dista
     }
     weigh_neighbors(team, n, plan.nnm_f, scratch.neighbors, decision.broken, scratch.V);
     mix_distances(team, inner, D, scratch.V, decision.broken, scratch.pulls, scratch.mixed);
-    // Of one row nobody can say that it is broken, but it may be absent.
-    team.for_each(n, [=](int i) { scratch.absent[i] |= decision.broken[i]; });
+    team.for_each(n, [=](int i) {
+      if (decision.broken[i]) scratch.absent[i] |= kFoundBroken;
+    });
     D = scratch.mixed;
   }
   if (reads_distances) {
     rule(inner, D, given);
     // Reported are the broken rows of the first stage that takes reach.
     if (plan.nnm_f >= 0) {
-      team.for_each(n, [=](int i) { decision.broken[i] = scratch.absent[i]; });
+      team.for_each(n,
+                    [=](int i) { decision.broken[i] = (scratch.absent[i] & kFoundBroken) != 0; });
     }
     if (decision.outcome->failure != Failure::kNone) return;
     team.once([=] {
