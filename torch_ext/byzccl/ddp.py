@@ -56,7 +56,8 @@ class Robust:
             bool(getattr(model, "skip_all_reduce_unused_params", False)),
             tamper,
         )
-        model.logger._set_comm_hook_name("byzccl")
+        if model.logger is not None:  # DDP's constructor makes it
+            model.logger._set_comm_hook_name("byzccl")
 
     @property
     def rule(self) -> str:
