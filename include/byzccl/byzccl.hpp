@@ -10,6 +10,7 @@
 #include <byzccl/dtype.hpp>
 #include <byzccl/error.hpp>
 #include <byzccl/local_transport.hpp>
+#include <byzccl/meeting_failure.hpp>
 #include <byzccl/report.hpp>
 #include <byzccl/rule.hpp>
 #include <byzccl/transport.hpp>

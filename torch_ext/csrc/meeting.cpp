@@ -4,6 +4,7 @@
 #include "meeting.hpp"
 
 #include <algorithm>
+#include <byzccl/meeting_failure.hpp>
 #include <exception>
 #include <map>
 #include <memory>
@@ -15,7 +16,6 @@
 
 #include "backoff.hpp"
 #include "connecting.hpp"
-#include "csrc/collective/faults.hpp"
 #include "descriptors.hpp"
 #include "gloo_backend.hpp"
 #include "message_of.hpp"
@@ -26,9 +26,8 @@
 namespace byzccl::torch {
 namespace {
 
-using collective::Sighting;
 using std::chrono::milliseconds;
-using Kind = Sighting::Kind;
+using Kind = MeetingFailure::Kind;
 
 /// What a rank has done; the name of its key.
 constexpr std::string_view kCome = "come";
@@ -81,11 +80,11 @@ class Meeting {
 
   /// The other ranks learn what keeps this one from coming, and all name it.
   [[noreturn]] void give_up(const std::string& why) {
-    fail({Kind::kGaveUp, {party_.rank}, why}, headline());
+    fail({Kind::kGaveUp, party_.rank, why}, headline());
   }
 
   /// The other ranks learn that this one has gone.
-  void leave() noexcept { collective::announce(seat_, "it was interrupted while the ranks met"); }
+  void leave() noexcept { announce_failure(seat_, "it was interrupted while the ranks met"); }
 
  private:
   std::vector<std::string> keys(std::string_view stage) const {
@@ -142,7 +141,7 @@ class Meeting {
   }
 
   [[noreturn]] void did_not_meet(std::string_view remark) {
-    fail({Kind::kTimedOut, {}, {}, true}, concat(headline(), "; ", progress(), "; ", remark));
+    fail({}, concat(headline(), "; ", progress(), "; ", remark));
   }
 
   void check_devices() {
@@ -150,7 +149,8 @@ class Meeting {
     for (int rank = 0; rank < party_.size; ++rank) {
       const std::string device = board_->get(key(kCome, rank)).value_or("");
       if (!is_device_name(device)) {
-        fail({Kind::kLied, {rank}, "it names no device that its tensors are on"}, headline());
+        fail({Kind::kBrokeProtocol, rank, "it names no device that its tensors are on"},
+             headline());
       }
       ranks_by_device[device].push_back(rank);
     }
@@ -193,10 +193,10 @@ class Meeting {
     return std::min(end, Clock::now() + next);
   }
 
-  [[noreturn]] void fail(const Sighting& seen, const std::string& context) {
+  [[noreturn]] void fail(const MeetingFailure& seen, const std::string& context) {
     board_->has({kFailing});  // throws if the store is out of reach, and nothing can be agreed on
     const TransportError verdict =
-        collective::judge(seat_, {seen}, std::min(party_.timeout, kLongestOfGloo), context);
+        agree_on_failure(seat_, seen, std::min(party_.timeout, kLongestOfGloo), context);
     board_->put(key(kLeft, party_.rank), "");
     stay(verdict.suspects());
     throw TransportError(verdict);

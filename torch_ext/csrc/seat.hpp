@@ -34,7 +34,7 @@ class Alarm : public Board {
   std::shared_ptr<StoreBoard> board_;
 };
 
-/// A rank that has no messages yet, only the board: what judge() needs.
+/// A rank that has no messages yet, only the board: what agree_on_failure() needs.
 class Seat : public Transport {
  public:
   Seat(std::shared_ptr<StoreBoard> board, int rank, int size)
