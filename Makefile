@@ -48,7 +48,7 @@ help:
 	@echo 'make lint       ruff, clang-format, mypy'
 	@echo 'make sanitize   C++ tests under ASan and UBSan, the parallel ones under TSan'
 	@echo 'make bench      speed against the machine and against peers; ARGS=--quick for a minute'
-	@echo 'make mutants    changes the kernels in small ways and shows that the tests notice'
+	@echo 'make mutants    changes the kernels in small ways and shows that the tests notice; ARGS="--part csrc": the guards of collectives'
 	@echo 'make gpu-build  the kernels for all architectures (80, 90, 100, 120)'
 	@echo 'make gpu-suite  builds, tests and measures everything CUDA; without a GPU on the double'
 	@echo 'make gpu-bundle the same, built here to be run elsewhere: gpu-suite ARGS="--bundle FOLDER"'

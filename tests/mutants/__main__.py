@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Shows that the tests of the device double notice every small change of a kernel: each barrier
-dropped, each memory order relaxed, each comparison, 1, first index and subscript off by one.
+"""Shows that the tests notice every small change: of a kernel, on the device double, each barrier
+dropped, each memory order relaxed, each comparison, 1, first index and subscript off by one; of
+what carries out and guards a collective (`--part csrc`), each comparison off by one, each check
+that passes and each early end that is not taken.
 
 All mutants are in one build of a copy of the project; an environment variable chooses one. A mutant
 is run against the programs that come by it, until one fails. equivalent.txt lists those that change
@@ -23,7 +25,7 @@ from .runs import CAREFUL, PROGRAMS, ROOT, THREADED, build, copy_tree, reached_b
 from .sites import Site
 
 EQUIVALENT = Path(__file__).parent / "equivalent.txt"
-KINDS = ("barrier", "order", "comparison", "one", "start", "index")
+KINDS = ("barrier", "order", "comparison", "one", "start", "index", "guard")
 STATES = ("caught", "equivalent", "not reached", "survived")
 
 
@@ -54,11 +56,13 @@ def caught_before(path: Path) -> dict[tuple[Any, ...], str]:
 class Hunt:
     """All programs, what they come by, and what became of each mutant."""
 
-    def __init__(self, tree: Path, sites: list[Site], quick: bool) -> None:
+    def __init__(self, tree: Path, sites: list[Site], part: str, quick: bool) -> None:
         self.known = equivalent()
         self.programs: list[tuple[Path, set[int], float]] = []
-        builds = [("", PROGRAMS), ("thread", THREADED), ("address", CAREFUL)]
-        for sanitize, names in builds[:1] if quick else builds:
+        builds = [("", PROGRAMS[part])]
+        if part == "kernels" and not quick:
+            builds += [("thread", THREADED), ("address", CAREFUL)]
+        for sanitize, names in builds:
             folder = build(tree, sanitize, names)
             for name in names:
                 baseline = run(folder / name, None, 1200)
@@ -96,17 +100,21 @@ def table(results: list[tuple[Site, str, str]]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
+    parser.add_argument("--part", choices=PROGRAMS, default="kernels", help="what is changed")
     parser.add_argument("--only", default="", help="regular expression: file:line of the mutants")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--json", type=Path, default=ROOT / "build" / "mutants" / "mutants.json")
+    parser.add_argument("--json", type=Path, help="where the results go")
     parser.add_argument("--again", type=Path, help="JSON of a run: what it caught stays caught")
     parser.add_argument("--quick", action="store_true", help="without the sanitizers' builds")
     parser.add_argument("--list", action="store_true", help="only list the mutants")
     options = parser.parse_args()
-    tree = ROOT / "build" / "mutants" / "tree"
-    sites = copy_tree(tree)
+    folder = ROOT / "build" / "mutants" / options.part
+    options.json = options.json or folder / "mutants.json"
+    sites = copy_tree(folder / "tree", options.part)
     count = Counter(key_of(site) for site in sites)
-    if stale := [what for what in equivalent() if count[what] != 1]:
+    files = {Path(site.file).name for site in sites}
+    of_part = [what for what in equivalent() if what.partition(" | ")[0] in files]
+    if stale := [what for what in of_part if count[what] != 1]:
         raise SystemExit("equivalent.txt: not one mutant each:\n" + "\n".join(stale))
     wanted = [s for s in sites if re.search(options.only, f"{s.file}:{s.line}")]
     before = caught_before(options.again) if options.again else {}
@@ -115,7 +123,7 @@ def main() -> int:
             print(site.number, f"{site.file}:{site.line}", site.kind, site.change, sep="  ")
         return 0
     begin = time.monotonic()
-    hunt = Hunt(tree, sites, options.quick)
+    hunt = Hunt(folder / "tree", sites, options.part, options.quick)
     results = []
 
     def judge(site: Site) -> tuple[Site, str, str]:

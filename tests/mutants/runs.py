@@ -14,19 +14,38 @@ from pathlib import Path
 from .sites import Site, find
 
 ROOT = Path(__file__).resolve().parents[2]
-MUTATED = ("kernels/*.cuh", "kernels/*.cu", "kernels/strips.hpp", "kernels/cells.hpp")
+MUTATED = {
+    "kernels": ("kernels/*.cuh", "kernels/*.cu", "kernels/strips.hpp", "kernels/cells.hpp"),
+    "csrc": ("csrc/collective/*.cpp", "csrc/communicator*.cpp", "csrc/transport/*.cpp"),
+}
 # Nothing in kernels/ waits for a flag yet: what the double makes of orders is seen by its own test.
 FLAGS = ("tests/cuda/device_double_test.cpp",)
-PROGRAMS = (
-    "strips_test",
-    "digest_test",
-    "column_words_test",
-    "pairwise_order_test",
-    "golden_bits_test",
-    "aggregate_cuda_test",
-    "pairwise_kernels_test",
-    "steps_cuda_test",
-)
+PROGRAMS = {
+    "kernels": (
+        "strips_test",
+        "digest_test",
+        "column_words_test",
+        "pairwise_order_test",
+        "golden_bits_test",
+        "aggregate_cuda_test",
+        "pairwise_kernels_test",
+        "steps_cuda_test",
+    ),
+    "csrc": (
+        "sighting_test",
+        "verdict_test",
+        "judge_test",
+        "local_transport_test",
+        "ring_kind_test",
+        "findings_test",
+        "mismatch_test",
+        "exchange_test",
+        "lying_header_test",
+        "previous_output_test",
+        "fault_test",
+        "collective_test",
+    ),
+}
 CAREFUL = ("pairwise_kernels_test", "aggregate_cuda_test", "steps_cuda_test")
 """Run under ASan, for what writes or reads a place too far."""
 THREADED = ("device_double_test",)
@@ -40,15 +59,15 @@ class Outcome:
     why: str = ""
 
 
-def copy_tree(to: Path) -> list[Site]:
-    """All files that git knows or would add, with mutants in some. What has not changed is not
-    written again."""
+def copy_tree(to: Path, part: str) -> list[Site]:
+    """All files that git knows or would add, with mutants in those of the part. What has not
+    changed is not written again."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    mutated = {path for pattern in MUTATED for path in ROOT.glob(pattern)}
-    flags = {ROOT / name for name in FLAGS}
+    mutated = {path for pattern in MUTATED[part] for path in ROOT.glob(pattern)}
+    flags = {ROOT / name for name in FLAGS} if part == "kernels" else set()
     sites: list[Site] = []
     for name in sorted(listed.stdout.splitlines()):
         source = ROOT / name

@@ -31,7 +31,7 @@ class Site:
     text: str
     """The line as it is."""
     kind: str
-    """barrier, comparison, one, start, index, order"""
+    """barrier, comparison, one, start, index, order, guard"""
     change: str
     """What the mutant does, for a reader; #2 where lines of this text can do it twice."""
 
@@ -84,6 +84,56 @@ def _edits(line: str) -> Iterator[_Edit]:
             yield _Edit(at, at, "index", f"{found[0]} + 1", " + byzccl_mutant::zero({})")
 
 
+_LEAVES = re.compile(r"(?:return|throw|continue|break|goto)\b")
+_DECLARES = re.compile(r"[^=!<>]=[^=]|;")
+
+
+def _closing(code: str, opening: int) -> int:
+    """Where the parenthesis at `opening` is closed, or -1."""
+    depth = 0
+    for at in range(opening, len(code)):
+        depth += {"(": 1, ")": -1}.get(code[at], 0)
+        if depth == 0:
+            return at
+    return -1
+
+
+def _first_argument(code: str, opening: int) -> int:
+    """Where the first argument of the call at `opening` ends, or -1."""
+    depth = 0
+    for at in range(opening, len(code)):
+        depth += {"(": 1, "{": 1, ")": -1, "}": -1}.get(code[at], 0)
+        if depth == 1 and code[at] == ",":
+            return at
+    return -1
+
+
+def _guards(line: str, following: str) -> Iterator[_Edit]:
+    """Of a line in csrc: a check that never fails, an early end that is never taken."""
+    code = line.split("//")[0]
+    if _SKIPPED.search(code):
+        return
+    for found in re.finditer(r"\bBYZCCL_CHECK(\()", code):
+        end = _first_argument(code, found.start(1))
+        if end > 0:
+            yield _Edit(found.end(1), found.end(1), "guard", "passes", "byzccl_mutant::on({}) || (")
+            yield _Edit(end, end, "", "", ")")
+    for found in re.finditer(r"\bif (\()", code):
+        end = _closing(code, found.start(1))
+        if end < 0 or _DECLARES.search(code[found.end(1) : end]):
+            continue
+        rest = code[end + 1 :].strip()
+        if _LEAVES.match(rest) or (rest == "{" and _LEAVES.match(following.strip())):
+            begin = found.end(1)
+            yield _Edit(begin, begin, "guard", "not taken", "!byzccl_mutant::on({}) && (")
+            yield _Edit(end, end, "", "", ")")
+
+
+def _of_csrc(line: str, following: str) -> list[_Edit]:
+    comparisons = [edit for edit in _edits(line) if edit.kind == "comparison"]
+    return [*comparisons, *_guards(line, following)]
+
+
 def find(file: str, text: str, first: int, orders_only: bool = False) -> tuple[list[Site], str]:
     """The sites of a source, numbered from `first`, and the source with their mutants."""
     sites: list[Site] = []
@@ -96,18 +146,22 @@ def find(file: str, text: str, first: int, orders_only: bool = False) -> tuple[l
         constant = (constant or "constexpr" in line) and not line.rstrip().endswith((";", "{"))
         if constant or was_constant:
             continue
-        edits = sorted(_edits(line), key=lambda edit: edit.begin)
+        following = lines[index + 1] if index + 1 < len(lines) else ""
+        found = _of_csrc(line, following) if file.startswith("csrc/") else list(_edits(line))
         if orders_only:
-            edits = [edit for edit in edits if edit.kind == "order"]
-        numbers = range(first + len(sites), first + len(sites) + len(edits))
-        for number, edit in zip(numbers, edits, strict=True):
+            found = [edit for edit in found if edit.kind == "order"]
+        replaced = []
+        for edit in sorted(found, key=lambda edit: edit.begin):
+            number = first + len(sites)
+            replaced.append((edit, edit.replacement.format(number)))
+            if not edit.kind:  # the other end of the one before
+                continue
             change = edit.change
             seen[line.strip(), change] += 1
             if (count := seen[line.strip(), change]) > 1:
                 change += f" #{count}"
             sites.append(Site(number, file, index + 1, line.strip(), edit.kind, change))
-        for number, edit in reversed(list(zip(numbers, edits, strict=True))):
-            replacement = edit.replacement.format(number)
+        for edit, replacement in reversed(replaced):
             changed = changed[: edit.begin] + replacement + changed[edit.end :]
         lines[index] = changed
     if sites:
