@@ -11,7 +11,7 @@
 namespace byzccl::collective {
 namespace {
 
-/// What the headers come to if all ranks got the same. @param differ  some differ in any byte
+/// The outcome of headers that all ranks received alike. @param differ  some differ in any byte
 Agreement outcome_of(const std::vector<Header>& headers, bool differ, std::exception_ptr refusal) {
   std::int64_t step = 0;
   bool any_refused = false;

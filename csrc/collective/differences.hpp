@@ -15,7 +15,7 @@ namespace byzccl::collective {
 /// versions differ, that line alone.
 std::string find_differences(const std::vector<Header>& headers);
 
-/// What one rank's header said, by those whom it is said to have told: "rule mean to rank 0;
+/// The headers that one rank is said to have sent, by receiver: "rule mean to rank 0;
 /// krum(f=1) to ranks 1, 3". Every field in which the claims, of which two differ, do so.
 std::string describe_claims(const std::map<int, Header>& claims);
 

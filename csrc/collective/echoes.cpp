@@ -77,7 +77,7 @@ Parcels Echoes::post_accounts() {
   return mail_.post_uncut(Channel::kAccounts, out, in);
 }
 
-/// What `by` says that it got from `about`.
+/// The header that rank `by` says it received from rank `about`.
 Header Echoes::claim(int by, int about) const {
   if (by == mail_.rank()) return (*headers_)[about];
   if (has_account(by)) return accounts_[static_cast<std::size_t>(by) * own_.size() + about];

@@ -13,7 +13,8 @@
 
 namespace byzccl::collective {
 
-/// What this rank saw, and how it looks again before it judges. Null: it has nothing to look at.
+/// A failed rank's own observation, and how it looks again before it judges. A null function: there
+/// is nothing to look at.
 struct Witness {
   Sighting seen;
   std::function<std::vector<int>()> lost = nullptr;  ///< who is gone by now

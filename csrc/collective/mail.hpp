@@ -59,8 +59,8 @@ class Mail {
   /// different peer each, so nobody is the target of all at once.
   int peer(int offset) const { return (rank() + offset + size()) % size(); }
 
-  /// What is larger than chunk_bytes is cut, and the peers take turns. Each message has the timeout
-  /// for itself: wait_through() of the mark that it returned is the second half.
+  /// Starts all transfers: parcels larger than chunk_bytes are cut, and the peers take turns.
+  /// Finish with wait_through() of the returned mark; each message has the timeout for itself.
   std::size_t post(std::span<const Outgoing> out, std::span<const Incoming> in);
   /// Waits for all that was posted before the mark. @throws PeerError
   void wait_through(std::size_t mark);
