@@ -36,7 +36,7 @@ struct Answer {
   /// which the lower index decides, and counts as no gap.
   double margin = kInfinity;
   /// How far the output may move in any coordinate when D is rounded; only where weights follow D
-  /// continuously (geometric_median).
+  /// continuously (geometric_median, centered_clipping).
   double slack = 0;
   /// Over exact distances, too, what is decided is not exact: the margin always matters.
   bool never_exact = false;
