@@ -170,7 +170,7 @@ MISTAKES = [
     ),
     ([ONES, ONES.double()], r"stack\[1\] must have the dtype of stack\[0\], torch.float32"),
     ([ONES, ONES.to("meta")], r"stack\[1\] must have the device of stack\[0\], cpu, got meta"),
-    ([ONES, ONES.to_sparse()], r"stack\[1\] must have the layout of stack\[0\]"),
+    ([ONES, ONES.to_sparse()], r"stack\[1\] must be dense, got torch.sparse_coo"),
     ([ONES, np.ones(4, np.float32)], r"stack\[1\] must have the shape"),
     ([ONES, ROW], r"stack\[1\] must be a tensor or an array, got dict"),
     (np.array([None] * 50_000), "stack must be an array of floats, got object"),

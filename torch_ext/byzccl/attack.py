@@ -10,6 +10,7 @@ import torch
 
 from byzccl import _C
 from byzccl.arguments import integer_of, text_of
+from byzccl.errors import called
 from byzccl.vectors import Vector, stacked
 
 
@@ -55,14 +56,11 @@ def craft(
     `honest` is a tensor or an array, or a list of h vectors, as aggregate() takes them.
 
     `attack` is text such as "alie(z=1.5)"; n counts all ranks and f the Byzantine ones. `rank` and
-    `step` seed what is random. Raises ValueError for an unknown attack or a bad parameter.
+    `step` seed what is random. Raises InvalidArgument for an unknown attack or a bad parameter.
     """
-    result: torch.Tensor = torch.ops.byzccl.craft(
-        stacked(honest, "honest", dicts=False).stack,
-        text_of(attack, "attack"),
-        *_numbers(n, f, rank, step),
-    )
-    return result
+    vectors = stacked(honest, "honest", dicts=False).stack
+    text = text_of(attack, "attack")
+    return called(torch.ops.byzccl.craft, vectors, text, *_numbers(n, f, rank, step))
 
 
 def _numbers(n: int, f: int, rank: int, step: int) -> tuple[int, int, int, int]:

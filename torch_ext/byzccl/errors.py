@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The library's exceptions. A Byzantine value (NaN, Inf, 1e30) is data and never raises."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import torch
 
 
 class Error(Exception):
@@ -10,6 +12,17 @@ class Error(Exception):
 
 class InvalidArgument(Error, ValueError):
     """The caller's mistake, found before any data moved."""
+
+
+def called(operator: Callable[..., torch.Tensor], *arguments: object) -> torch.Tensor:
+    """What an operator of torch.ops returns; a ValueError of it becomes an InvalidArgument.
+
+    Through PyTorch's dispatcher a C++ exception keeps its text, but not a type of ours.
+    """
+    try:
+        return operator(*arguments)
+    except ValueError as error:
+        raise InvalidArgument(str(error)) from None
 
 
 class MismatchError(Error, ValueError):

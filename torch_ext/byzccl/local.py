@@ -10,6 +10,7 @@ import torch
 
 from byzccl import _C, report
 from byzccl.arguments import integer_of
+from byzccl.errors import called
 from byzccl.rule import RuleLike, rule_text
 from byzccl.vectors import Entries, Stacked, Vector, stacked
 
@@ -78,16 +79,14 @@ def aggregate(
     On a CUDA device the work is enqueued on the current stream, nothing synchronises, and a CUDA
     graph may capture it.
 
-    Raises ValueError for an unknown rule, a bound that n breaks, a shape, a dtype or a mix of
-    devices (InvalidArgument for what has the wrong type), and RuntimeError for a CUDA tensor in a
-    build without CUDA.
+    Raises InvalidArgument (a ValueError) for an unknown rule, a bound that n breaks, a wrong type,
+    shape, layout or dtype or a mix of devices, and RuntimeError for a CUDA tensor in a build
+    without CUDA.
     """
     vectors = stacked(stack)
     text = rule_text(rule)
-    result: torch.Tensor = torch.ops.byzccl.aggregate(
-        vectors.stack, text, *_caller(vectors, own, step, previous)
-    )
-    return vectors.result(result)
+    caller = _caller(vectors, own, step, previous)
+    return vectors.result(called(torch.ops.byzccl.aggregate, vectors.stack, text, *caller))
 
 
 def explain(

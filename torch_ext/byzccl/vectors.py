@@ -96,7 +96,7 @@ _FORMS = f"{_FORMS_WITHOUT_DICTS} or of n dicts of them"
 def _tensor(given: object, name: str, wanted: str = _VECTOR) -> torch.Tensor:
     """A tensor as it is; an array of another library without a copy, where that is possible."""
     if isinstance(given, torch.Tensor):
-        return given
+        return _dense(given, name)
     numpy = sys.modules.get("numpy")
     try:
         if numpy is not None and isinstance(given, numpy.ndarray):
@@ -112,6 +112,14 @@ def _tensor(given: object, name: str, wanted: str = _VECTOR) -> torch.Tensor:
     raise InvalidArgument(f"{name} must be {wanted}, got {type_name(given)}")
 
 
+def _dense(tensor: torch.Tensor, name: str) -> torch.Tensor:
+    """`tensor`, which the operators must be able to read: torch's own refusal has 5,000 letters."""
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized:
+        kind = "nested" if tensor.is_nested else "quantized" if tensor.is_quantized else None
+        raise InvalidArgument(f"{name} must be dense, got {kind or tensor.layout}")
+    return tensor
+
+
 def _of_numpy(numpy: Any, array: Any, name: str) -> torch.Tensor:
     if isinstance(array, numpy.ma.MaskedArray):
         raise InvalidArgument(f"{name} must be an array without a mask, got {type_name(array)}")
@@ -125,7 +133,7 @@ def _of_numpy(numpy: Any, array: Any, name: str) -> torch.Tensor:
 
 
 def _check_like(value: torch.Tensor, first: torch.Tensor, name: str, first_name: str) -> None:
-    for what in ("dtype", "device", "layout", "shape"):
+    for what in ("dtype", "device", "shape"):
         mine, wanted = getattr(value, what), getattr(first, what)
         if mine != wanted:
             if what == "shape":
@@ -149,8 +157,6 @@ def _entry(value: object, name: str) -> torch.Tensor:
             f"{name} must be float32, float16, bfloat16 or float64, got {tensor.dtype}: leave out "
             "what is not reduced, such as counters"
         )
-    if tensor.layout != torch.strided:
-        raise InvalidArgument(f"{name} must be dense, got {tensor.layout}")
     return tensor
 
 
