@@ -7,8 +7,6 @@
 #include <vector>
 
 #include "csrc/collective/agreement.hpp"
-#include "csrc/collective/board_text.hpp"
-#include "csrc/collective/faults.hpp"
 
 namespace byzccl {
 
@@ -22,36 +20,12 @@ constexpr std::chrono::milliseconds kWatchPause{5};
 /// What is still under way may take this long once the communicator is to end.
 constexpr std::chrono::seconds kPatience{10};
 
-/// What is thrown where the device could not be made to let go.
-std::exception_ptr held_up(const std::exception_ptr& error) {
-  const std::string more =
-      "; the device did not let go of the vectors in time: it may still read and write them";
-  try {
-    std::rethrow_exception(error);
-  } catch (const TransportError& known) {
-    return std::make_exception_ptr(TransportError(known.what() + more, known.suspects()));
-  } catch (const std::exception& other) {
-    return std::make_exception_ptr(Error(other.what() + more));
-  }
-}
-
 /// Of an exchange whose memory a device would not let go of.
 void keep_for_good(std::unique_ptr<collective::Exchange> exchange) {
   static std::mutex mutex;
   static auto& kept = *new std::vector<std::unique_ptr<collective::Exchange>>;
   const std::lock_guard lock(mutex);
   kept.push_back(std::move(exchange));
-}
-
-/// Those that an error names; an error of its own is this rank's.
-std::vector<int> suspects_in(const std::exception_ptr& error, int rank) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const TransportError& named) {
-    return named.suspects();
-  } catch (...) {
-    return {rank};
-  }
 }
 
 std::shared_ptr<Steps> steps_for(Transport& transport) {
@@ -71,6 +45,7 @@ Worker::Worker(std::shared_ptr<Transport> transport, const CommunicatorOptions& 
       headers_(static_cast<std::size_t>(transport_->size())),
       echoes_(mail_),
       flights_(options.timeout),
+      failure_(transport_, mail_, flights_),
       lookout_(options.timeout),
       sentry_(*transport_, mail_.waits(), options_) {
   transport_->interrupt_by([this] { lookout_.look(*transport_); });
@@ -101,17 +76,6 @@ void Worker::enqueue(Task task, bool last) {
   if (last) settle(*task.job);
 }
 
-void Worker::abort(std::string_view reason) noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    if (aborted_) return;
-    aborted_ = true;
-    abort_reason_ = collective::printable(reason);
-  }
-  collective::announce(*transport_, std::string(reason));
-  transport_->abort();
-}
-
 void Worker::stop() noexcept {
   bool pending = false;
   {
@@ -120,7 +84,7 @@ void Worker::stop() noexcept {
     stopping_ = true;
     changed_.notify_all();
   }
-  if (pending) abort("its communicator was destroyed while an exchange was under way");
+  if (pending) failure_.give_up("its communicator was destroyed while an exchange was under way");
   sentry_.stop();
   if (!thread_.joinable()) return;
   thread_.join();
@@ -141,8 +105,9 @@ void Worker::loop() {
       lock.unlock();
       watch();
       if (end && Clock::now() >= *end && !flights_.empty()) {
-        collective::announce(*transport_, "its communicator was destroyed");
-        die(std::make_exception_ptr(TransportError("the communicator was destroyed")));
+        failure_.strike_self(
+            "its communicator was destroyed",
+            std::make_exception_ptr(TransportError("the communicator was destroyed")));
       }
       lock.lock();
       if (tasks_.empty()) continue;
@@ -168,11 +133,9 @@ void Worker::run(const Task& task) noexcept {
   if (job.error) return;
   try {
     carry_out(task);
-  } catch (const PeerError& error) {
-    die(job, judge(context(job), error));
-  } catch (const std::exception& error) {
-    collective::announce(*transport_, concat("it failed: ", error.what()));
-    die(job, std::current_exception());
+  } catch (const std::exception&) {
+    failure_.strike(std::current_exception(), context(job));
+    abandon(job);
   }
 }
 
@@ -187,10 +150,7 @@ void Worker::settle(Job& job) noexcept {
 
 void Worker::carry_out(const Task& task) {
   Job& job = *task.job;
-  if (!dead_) {
-    if (const std::exception_ptr reason = given_up()) dead_ = reason;
-  }
-  if (dead_) return fail(job, dead_);
+  if (const std::exception_ptr error = failure_.error()) return fail(job, error);
   if (job.step < 0) {
     job.step = step_;
     job.bytes_sent_before = traffic_.sent;
@@ -241,11 +201,8 @@ void Worker::await_device(const Job& job) {
 void Worker::watch() noexcept {
   try {
     flights_.watch(*transport_);
-  } catch (const PeerError& error) {
-    die(judge(flights_.front().context(), error));
-  } catch (const std::exception& error) {
-    collective::announce(*transport_, concat("it failed: ", error.what()));
-    die(std::current_exception());
+  } catch (const std::exception&) {
+    failure_.strike(std::current_exception(), flights_.front().context());
   }
 }
 
@@ -292,66 +249,17 @@ void Worker::fail(Job& job, std::exception_ptr error) noexcept {
   job.error = std::move(error);
 }
 
-/// No message of this group can be relied on any more. Buffers go after the transport has let go;
-/// if it cannot, those of the exchange stay for good, and its caller is told to keep the vectors.
-void Worker::die(Job& job, std::exception_ptr error) noexcept {
-  die(std::move(error));
+/// After a failure. Buffers go after the transport has let go; if it cannot, those of the exchange
+/// stay for good, and its caller is told to keep the vectors.
+void Worker::abandon(Job& job) noexcept {
+  const std::exception_ptr error = failure_.error();
   if (!transport_->let_go()) {
     keep_for_good(std::move(job.exchange));
     const auto flight = std::make_shared<Flight>(nullptr, nullptr, context(job));
-    flight->fail(dead_, transport_);
+    flight->fail(error, transport_);
     job.result = {.steps = steps_, .flight = flight, .findings = {}, .report = {}};
   }
-  fail(job, dead_);
-}
-
-void Worker::die(std::exception_ptr error) noexcept {
-  flights_.doom_all();
-  transport_->abort();
-  const bool held = !transport_->let_go();
-  if (held) error = held_up(error);
-  flights_.fail_all(error, held ? transport_ : nullptr);
-  mail_.clear();
-  transport_->control().stay_for_others(suspects_in(error, transport_->rank()));
-  dead_ = std::move(error);
-}
-
-std::exception_ptr Worker::given_up() {
-  const std::lock_guard lock(mutex_);
-  if (!aborted_) return nullptr;
-  return std::make_exception_ptr(TransportError("gave up: " + abort_reason_));
-}
-
-std::exception_ptr Worker::judge(const std::string& context, const PeerError& error) {
-  if (const std::exception_ptr reason = given_up()) return reason;
-  return std::make_exception_ptr(
-      collective::judge(*transport_, witness(error), options_.timeout, context));
-}
-
-/// Whom this rank misses. Before all have met, a rank may be late for a good reason, so who is gone
-/// says nothing of those that have not come; afterwards all that live must be there.
-collective::Witness Worker::witness(const PeerError& error) {
-  using Kind = collective::Sighting::Kind;
-  collective::Sighting seen{error.timed_out() ? Kind::kTimedOut : Kind::kGone, {}};
-  if (error.peer() != PeerError::kAny) seen.peers.push_back(error.peer());
-  if (dynamic_cast<const ProtocolError*>(&error) != nullptr) {
-    seen.kind = Kind::kLied;
-    seen.detail = error.what();
-    return {seen};
-  }
-  if (const auto* contradiction = dynamic_cast<const collective::ContradictionError*>(&error)) {
-    return {{Kind::kContradicted, contradiction->suspects(), error.what()}};
-  }
-  const Stage stage = mail_.waits().state().stage;
-  seen.everybody = seen.peers.empty() || stage == Stage::kTogether;
-  const bool late = seen.kind == Kind::kTimedOut;
-  for (const int peer : late ? mail_.missing() : mail_.lost()) {
-    if (peer != error.peer()) seen.peers.push_back(peer);
-  }
-  collective::Witness witness{seen};
-  if (!late) witness.lost = [this] { return mail_.lost(); };
-  if (!late && stage == Stage::kLeaving) witness.missing = [this] { return mail_.missing(); };
-  return witness;
+  fail(job, error);
 }
 
 std::string Worker::context(const Job& job) const {

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "csrc/collective/echoes.hpp"
-#include "csrc/collective/faults.hpp"
 #include "csrc/collective/header.hpp"
 #include "csrc/collective/mail.hpp"
 #include "csrc/collective/sentry.hpp"
+#include "csrc/communicator_failure.hpp"
 #include "csrc/communicator_flight.hpp"
 #include "csrc/communicator_job.hpp"
 
@@ -47,7 +47,7 @@ class Worker {
   /// The last task of the open exchange.
   void close(Task task);
 
-  void abort(std::string_view reason) noexcept;
+  void abort(std::string_view reason) noexcept { failure_.give_up(reason); }
   /// Joins the thread; gives up what is under way. Later tasks fail. Again is a no-op.
   void stop() noexcept;
 
@@ -64,11 +64,7 @@ class Worker {
   void await_device(const Job& job);
   void watch() noexcept;
   void fail(Job& job, std::exception_ptr error) noexcept;
-  void die(Job& job, std::exception_ptr error) noexcept;
-  void die(std::exception_ptr error) noexcept;
-  std::exception_ptr judge(const std::string& context, const PeerError& error);
-  collective::Witness witness(const PeerError& error);
-  std::exception_ptr given_up();
+  void abandon(Job& job) noexcept;
   std::string context(const Job& job) const;
   Report report_of(const Job& job);
 
@@ -83,8 +79,8 @@ class Worker {
   std::vector<collective::Header> headers_;
   collective::Echoes echoes_;
   std::int64_t step_ = 0;
-  std::exception_ptr dead_;  // after it nothing can be exchanged any more
   Flights flights_;
+  Failure failure_;
   Lookout lookout_;  // while a call waits for peers
 
   collective::Sentry sentry_;
@@ -96,8 +92,6 @@ class Worker {
   bool busy_ = false;
   bool stopping_ = false;
   bool finished_ = false;  // the thread touches no job any more
-  bool aborted_ = false;
-  std::string abort_reason_;
 
   std::thread thread_;  // last: it starts when all else is there
 };

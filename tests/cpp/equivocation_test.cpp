@@ -11,6 +11,7 @@
 
 #include "csrc/collective/header.hpp"
 #include "support/catch.hpp"
+#include "support/equivocator.hpp"
 #include "support/ranks.hpp"
 
 namespace byzccl {
@@ -18,62 +19,11 @@ namespace {
 
 using collective::Header;
 using test::Bytes;
+using test::Script;
 
 constexpr int kRanks = 5;
-constexpr std::int64_t kColumns = 8;  // one tile: rank 0 owns all of it
 constexpr std::chrono::milliseconds kTimeout{800};
 const std::string kOther = "median";
-
-/// What a rank tells each peer. It waits for nobody but for the headers.
-struct Script {
-  std::function<void(int to, Header& header)> header = [](int, Header&) {};
-  /// The headers that it says it has got, its own among them.
-  std::function<void(int to, std::vector<Header>& account)> account = [](int, auto&) {};
-  /// A byte for each rank; empty: none is sent.
-  std::function<void(int to, Bytes& echo)> echo = [](int, Bytes&) {};
-  bool sends_account = true;  ///< where its echo has a 1
-};
-
-void follow(const Script& script, Transport& end) {
-  const Deadline deadline = Clock::now() + std::chrono::seconds(30);
-  std::vector<Header> got(kRanks);
-  for (int peer = 0; peer < kRanks; ++peer) {
-    if (peer == end.rank()) continue;
-    end.recv(peer, &got[static_cast<std::size_t>(peer)], sizeof(Header), Channel::kHeaders)
-        ->wait(deadline);
-    if (peer != 0) continue;
-    for (int to = 0; to < kRanks; ++to) {  // by now, for another liar may wait for it
-      if (to == end.rank()) continue;
-      Header mine = got[0];
-      mine.rank = end.rank();
-      script.header(to, mine);
-      end.send(to, &mine, sizeof mine, Channel::kHeaders);
-    }
-  }
-  for (int to = 0; to < kRanks; ++to) {
-    if (to == end.rank()) continue;
-    std::vector<Header> account = got;
-    Header& mine = account[static_cast<std::size_t>(end.rank())];
-    mine = got[0];
-    mine.rank = end.rank();
-    script.header(to, mine);
-    script.account(to, account);
-    Bytes echo(kRanks);
-    for (std::size_t r = 0; r < kRanks; ++r) {
-      Header same = mine;
-      same.rank = static_cast<int>(r);
-      echo[r] = std::byte{std::memcmp(&same, &account[r], sizeof same) != 0};
-    }
-    script.echo(to, echo);
-    end.send(to, echo.data(), echo.size(), Channel::kEchoes);
-    const bool differs = std::find(echo.begin(), echo.end(), std::byte{1}) != echo.end();
-    if (differs && script.sends_account) {
-      end.send(to, account.data(), sizeof(Header) * kRanks, Channel::kAccounts);
-    }
-  }
-  const Bytes x = test::constant_vector(end.rank(), kColumns, DType::kFloat32);
-  end.send(0, x.data(), x.size());
-}
 
 struct Fate {
   enum class Kind { kDone, kMismatch, kLost } kind = Kind::kDone;
@@ -96,15 +46,16 @@ std::vector<Fate> try_out(const Trial& trial) {
   test::run(kRanks, [&](int rank) {
     const auto index = static_cast<std::size_t>(rank);
     if (rank >= honest) {
-      return follow(trial.liars[static_cast<std::size_t>(rank - honest)], *ends[index]);
+      return test::follow(trial.liars[static_cast<std::size_t>(rank - honest)], *ends[index]);
     }
     Fate& fate = fates[index];
     const auto start = Clock::now();
     {
       Communicator communicator(ends[index], {.algorithm = trial.algorithm, .timeout = kTimeout});
-      fate.x = test::constant_vector(rank, kColumns, DType::kFloat32);
+      fate.x = test::constant_vector(rank, test::kScriptColumns, DType::kFloat32);
       try {
-        communicator.all_reduce(fate.x.data(), kColumns, DType::kFloat32, Rule::parse("mean"))
+        communicator
+            .all_reduce(fate.x.data(), test::kScriptColumns, DType::kFloat32, Rule::parse("mean"))
             .wait();
       } catch (const MismatchError& error) {
         fate = {Fate::Kind::kMismatch, error.what(), {}, fate.x};

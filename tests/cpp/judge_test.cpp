@@ -11,6 +11,7 @@
 #include "csrc/collective/faults.hpp"
 #include "csrc/collective/verdict.hpp"
 #include "support/catch.hpp"
+#include "support/passing_transport.hpp"
 #include "support/ranks.hpp"
 
 namespace byzccl::collective {
@@ -39,25 +40,13 @@ class LateBoard final : public Board {
   Board& inner_;
 };
 
-class LateBoardTransport final : public Transport {
+class LateBoardTransport final : public test::PassingTransport {
  public:
-  explicit LateBoardTransport(std::shared_ptr<Transport> inner)
-      : inner_(std::move(inner)), board_(inner_->board()) {}
-  int rank() const override { return inner_->rank(); }
-  int size() const override { return inner_->size(); }
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
-                             Channel channel) override {
-    return inner_->send(peer, data, bytes, channel);
-  }
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override {
-    return inner_->recv(peer, data, bytes, channel);
-  }
+  using PassingTransport::PassingTransport;
   Board& board() override { return board_; }
-  void abort() noexcept override { inner_->abort(); }
 
  private:
-  std::shared_ptr<Transport> inner_;
-  LateBoard board_;
+  LateBoard board_{PassingTransport::board()};
 };
 
 Witness saw(Sighting seen, Ranks later = {}) {

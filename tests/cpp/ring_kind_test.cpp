@@ -9,6 +9,7 @@
 
 #include "csrc/steps.hpp"
 #include "support/catch.hpp"
+#include "support/passing_transport.hpp"
 #include "support/ranks.hpp"
 
 namespace byzccl {
@@ -57,24 +58,10 @@ class RenamedSteps final : public Steps {
   const std::unique_ptr<Steps> inner_ = make_cpu_steps();
 };
 
-class RenamedTransport final : public Transport {
+class RenamedTransport final : public test::PassingTransport {
  public:
-  explicit RenamedTransport(std::shared_ptr<Transport> inner) : inner_(std::move(inner)) {}
-  int rank() const override { return inner_->rank(); }
-  int size() const override { return inner_->size(); }
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
-                             Channel channel) override {
-    return inner_->send(peer, data, bytes, channel);
-  }
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override {
-    return inner_->recv(peer, data, bytes, channel);
-  }
-  Board& board() override { return inner_->board(); }
-  void abort() noexcept override { inner_->abort(); }
+  using PassingTransport::PassingTransport;
   std::unique_ptr<Steps> make_steps() override { return std::make_unique<RenamedSteps>(); }
-
- private:
-  const std::shared_ptr<Transport> inner_;
 };
 
 /// What a reduction of three ranks, one of another kind, comes to on each.

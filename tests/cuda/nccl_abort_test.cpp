@@ -30,22 +30,16 @@ using cuda_on_cpu::WorldScope;
 using std::chrono::milliseconds;
 using test::expect;
 using test::in;
+using test::kStopPatience;
+using test::kStopRule;
+using test::kStopTimeout;
 using test::NcclRank;
 using test::Way;
 
-// The timeout, and so the patience with the device.
-#if defined(__SANITIZE_THREAD__)  // a lane is a thread there, and ranks may well be slow
-constexpr milliseconds kTimeout{2500};
-const std::string kRule = "median";
-#else
-constexpr milliseconds kTimeout{600};
-const std::string kRule = "geometric_median";
-#endif
-constexpr milliseconds kBusy{20'000};      // what a busy machine may add
-constexpr milliseconds kPatience{30'000};  // with what is to come at last
+constexpr milliseconds kBusy{20'000};  // what a busy machine may add
 
 bool comes(const std::function<bool()>& condition) {
-  const Deadline end = Clock::now() + kPatience;
+  const Deadline end = Clock::now() + kStopPatience;
   while (!condition() && Clock::now() < end) std::this_thread::sleep_for(milliseconds(2));
   return condition();
 }
@@ -77,8 +71,8 @@ void run_two(Way way, const std::function<void(NcclRank&)>& fn) {
   auto ends = local_transports(2);
   const UniqueId id = unique_id();
   test::run(2, [&](int number) {
-    NcclRank rank(way == Way::kId ? nccl_transport(id, number, 2, kTimeout)
-                                  : nccl_transport(std::move(ends[number]), kTimeout));
+    NcclRank rank(way == Way::kId ? nccl_transport(id, number, 2, kStopTimeout)
+                                  : nccl_transport(std::move(ends[number]), kStopTimeout));
     fn(rank);
   });
 }
@@ -116,14 +110,14 @@ TEST_CASE("abort returns in time, and what a message may still write stays until
     const auto start = Clock::now();
     rank.transport->abort();
     rank.transport->abort();
-    expect(Clock::now() - start < kTimeout + kBusy, "abort took too long");
+    expect(Clock::now() - start < kStopTimeout + kBusy, "abort took too long");
     expect(!rank.transport->let_go(), "the device has not let go");
     expect(test::peer_error([&] { rank.transport->poll(); }).has_value(), "it was aborted");
     received.reset();
     target.reset();
     rank.steps.reset();
     rank.transport.reset();  // nothing of it waits
-    expect(Clock::now() - start < kTimeout + kBusy, "destruction took too long");
+    expect(Clock::now() - start < kStopTimeout + kBusy, "destruction took too long");
     expect(counted.memory->out > 1, "memory went that a message may still write");
     gone = true;
     while (!sent) std::this_thread::sleep_for(milliseconds(2));
@@ -138,9 +132,9 @@ TEST_CASE("a communicator whose device does not let go raises in time and says s
   run_two(Way::kControl, [&](NcclRank& rank) {
     std::vector<float> x(3000, 1.0f);
     const auto call = [&](Communicator& communicator) {
-      return communicator.all_reduce(x.data(), 3000, DType::kFloat32, Rule::parse(kRule));
+      return communicator.all_reduce(x.data(), 3000, DType::kFloat32, Rule::parse(kStopRule));
     };
-    const CommunicatorOptions options{.timeout = kTimeout};
+    const CommunicatorOptions options{.timeout = kStopTimeout};
     if (rank.transport->rank() == 1) {  // silent before its second payload
       const auto silent = std::make_shared<test::StoppingTransport>(rank.transport, 3);
       Communicator communicator(silent, options);
@@ -174,7 +168,7 @@ TEST_CASE("a communicator whose device does not let go raises in time and says s
       done = true;
       expect(comes([&] { return !pending.in_use(); }), "it has let go by now");
     }
-    expect(Clock::now() - start < 4 * kTimeout + kBusy, "too late");
+    expect(Clock::now() - start < 4 * kStopTimeout + kBusy, "too late");
   });
   CHECK(comes([] { return nccl_communicators() == 0; }));
 }
@@ -182,7 +176,7 @@ TEST_CASE("a communicator whose device does not let go raises in time and says s
 TEST_CASE("a question that fails is no answer: what is under way is not done") {
   run_two(Way::kControl, [&](NcclRank& rank) {
     std::vector<float> x(3000, 1.0f);
-    Communicator communicator(rank.transport, {.timeout = kPatience});
+    Communicator communicator(rank.transport, {.timeout = kStopPatience});
     const auto call = [&] {
       return communicator.all_reduce(x.data(), 3000, DType::kFloat32, Rule::parse("median"));
     };

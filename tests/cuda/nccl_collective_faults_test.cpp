@@ -28,24 +28,18 @@ using cuda_on_cpu::WorldScope;
 using std::chrono::milliseconds;
 using test::Bytes;
 using test::expect;
+using test::kStopPatience;
+using test::kStopRule;
+using test::kStopTimeout;
 using test::NcclRank;
 using test::run_nccl;
-
-#if defined(__SANITIZE_THREAD__)  // a lane is a thread there, and ranks may well be slow
-constexpr milliseconds kTimeout{2500};
-const std::string kRule = "median";
-#else
-constexpr milliseconds kTimeout{600};
-const std::string kRule = "geometric_median";
-#endif
-constexpr milliseconds kPatience{30'000};  // with ranks on a busy machine
 
 /// What a rank that has not stopped comes to; it may get some steps done before.
 std::optional<TransportError> failure_of(Communicator& communicator, Bytes& x,
                                          const std::string& rule) {
   const auto start = Clock::now();
   try {
-    while (Clock::now() - start < kPatience) {
+    while (Clock::now() - start < kStopPatience) {
       Pending pending =
           communicator.all_reduce(x.data(), std::ssize(x) / 4, DType::kFloat32, Rule::parse(rule));
       pending.wait();
@@ -83,24 +77,24 @@ TEST_CASE("a rank that stops between header and payload is named by all others")
       [&](NcclRank& rank) {
         const int self = rank.transport->rank();
         Bytes x(4000);
-        const CommunicatorOptions options{.algorithm = algorithm, .timeout = kTimeout};
+        const CommunicatorOptions options{.algorithm = algorithm, .timeout = kStopTimeout};
         if (self == kStops) {
-          return stop(rank, options, batches, kRule, [&] { return done == kSize - 1; });
+          return stop(rank, options, batches, kStopRule, [&] { return done == kSize - 1; });
         }
         Communicator communicator(rank.transport, options);
         const auto start = Clock::now();
-        const auto error = failure_of(communicator, x, kRule);
+        const auto error = failure_of(communicator, x, kStopRule);
         const auto took = Clock::now() - start;
         ++done;
         expect(error.has_value(), "no error");
         expect(error->suspects() == std::vector<int>{kStops}, error->what());
-        expect(took < kPatience, "too late");
+        expect(took < kStopPatience, "too late");
         const std::string again = test::message_of<TransportError>([&] {
           communicator.all_reduce(x.data(), 10, DType::kFloat32, Rule::parse("mean")).wait();
         });
         expect(again == error->what(), "another error the second time: " + again);
       },
-      test::Way::kControl, kTimeout);
+      test::Way::kControl, kStopTimeout);
 }
 
 TEST_CASE("a rank that gives up between header and payload is named, whatever NCCL says") {
@@ -112,16 +106,17 @@ TEST_CASE("a rank that gives up between header and payload is named, whatever NC
       3,
       [&](NcclRank& rank) {
         Bytes x(4000);
-        Communicator communicator(rank.transport, {.algorithm = algorithm, .timeout = kTimeout});
+        Communicator communicator(rank.transport,
+                                  {.algorithm = algorithm, .timeout = kStopTimeout});
         if (rank.transport->rank() == 2) {
-          communicator.all_reduce(x.data(), 1000, DType::kFloat32, Rule::parse(kRule)).report();
+          communicator.all_reduce(x.data(), 1000, DType::kFloat32, Rule::parse(kStopRule)).report();
           return communicator.abort("it has had enough");
         }
-        const auto error = failure_of(communicator, x, kRule);
+        const auto error = failure_of(communicator, x, kStopRule);
         expect(error.has_value(), "no error");
         expect(error->suspects() == std::vector<int>{2}, error->what());
       },
-      test::Way::kControl, kTimeout);
+      test::Way::kControl, kStopTimeout);
 }
 
 TEST_CASE("a rank that fails before its first payload is named long before the timeout") {
@@ -139,7 +134,7 @@ TEST_CASE("a rank that fails before its first payload is named long before the t
         std::string said;
         std::vector<int> suspects;
         try {
-          communicator.all_reduce(x.data(), 1000, DType::kFloat32, Rule::parse(kRule)).report();
+          communicator.all_reduce(x.data(), 1000, DType::kFloat32, Rule::parse(kStopRule)).report();
         } catch (const TransportError& error) {
           said = error.what();
           suspects = error.suspects();
@@ -162,11 +157,11 @@ TEST_CASE("a report of a step that failed on the device raises") {
         if (rank.transport->rank() == 1) {
           // Batches over `sharded`: shards, sums, result. The last one of the second step is
           // missing.
-          return stop(rank, {.timeout = kTimeout}, 3 + 2, kRule, [&] { return done == 1; });
+          return stop(rank, {.timeout = kStopTimeout}, 3 + 2, kStopRule, [&] { return done == 1; });
         }
-        Communicator communicator(rank.transport, {.timeout = kTimeout});
+        Communicator communicator(rank.transport, {.timeout = kStopTimeout});
         const auto call = [&] {
-          return communicator.all_reduce(x.data(), 1000, DType::kFloat32, Rule::parse(kRule));
+          return communicator.all_reduce(x.data(), 1000, DType::kFloat32, Rule::parse(kStopRule));
         };
         call().report();
         Pending second = call();
@@ -175,7 +170,7 @@ TEST_CASE("a report of a step that failed on the device raises") {
         ++done;
         expect(said.find("rank 1") != std::string::npos, said);
       },
-      test::Way::kControl, kTimeout);
+      test::Way::kControl, kStopTimeout);
 }
 
 TEST_CASE("ranks that know only the id end as well, and name nobody") {
@@ -185,15 +180,15 @@ TEST_CASE("ranks that know only the id end as well, and name nobody") {
       [&](NcclRank& rank) {
         Bytes x(4000);
         if (rank.transport->rank() == 2) {
-          return stop(rank, {.timeout = kTimeout}, 4, kRule, [&] { return done == 2; });
+          return stop(rank, {.timeout = kStopTimeout}, 4, kStopRule, [&] { return done == 2; });
         }
-        Communicator communicator(rank.transport, {.timeout = kTimeout});
-        const auto error = failure_of(communicator, x, kRule);
+        Communicator communicator(rank.transport, {.timeout = kStopTimeout});
+        const auto error = failure_of(communicator, x, kStopRule);
         ++done;
         expect(error.has_value(), "no error");
         expect(error->suspects().empty(), error->what());
       },
-      test::Way::kId, kTimeout);
+      test::Way::kId, kStopTimeout);
 }
 
 }  // namespace

@@ -38,33 +38,35 @@ class SlowWork final : public Work {
 }  // namespace
 
 FaultyTransport::FaultyTransport(std::shared_ptr<Transport> inner, FaultPlan plan)
-    : inner_(std::move(inner)),
+    : PassingTransport(std::move(inner)),
       plan_(std::move(plan)),
       broken_board_(std::make_unique<BrokenBoard>()) {}
 
 std::unique_ptr<Work> FaultyTransport::send(int peer, const void* data, std::size_t bytes,
                                             Channel channel) {
   if (plan_.kind != FaultPlan::Kind::kNone && sends_++ >= plan_.sends_before) hold();
-  if (!plan_.rewrite) return inner_->send(peer, data, bytes, channel);
+  if (!plan_.rewrite) return PassingTransport::send(peer, data, bytes, channel);
   const auto* const begin = static_cast<const std::byte*>(data);
   std::vector<std::byte> message(begin, begin + bytes);
   plan_.rewrite(peer, channel, message);
-  auto work = inner_->send(peer, message.data(), bytes, channel);
+  auto work = PassingTransport::send(peer, message.data(), bytes, channel);
   work->wait(Clock::now());  // a local send is done at once, so `message` may go
   return work;
 }
 
 std::unique_ptr<Work> FaultyTransport::recv(int peer, void* data, std::size_t bytes,
                                             Channel channel) {
-  auto work = inner_->recv(peer, data, bytes, channel);
+  auto work = PassingTransport::recv(peer, data, bytes, channel);
   if (plan_.delay.count() == 0) return work;
   return std::make_unique<SlowWork>(std::move(work), plan_.delay);
 }
 
-Board& FaultyTransport::board() { return plan_.board_fails ? *broken_board_ : inner_->board(); }
+Board& FaultyTransport::board() {
+  return plan_.board_fails ? *broken_board_ : PassingTransport::board();
+}
 
 void FaultyTransport::hold() {
-  if (plan_.kind == FaultPlan::Kind::kDie) inner_->abort();
+  if (plan_.kind == FaultPlan::Kind::kDie) PassingTransport::abort();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return released_; });
 }

@@ -12,6 +12,8 @@
 #include <mutex>
 #include <span>
 
+#include "support/passing_transport.hpp"
+
 namespace byzccl::test {
 
 struct FaultPlan {
@@ -28,17 +30,14 @@ struct FaultPlan {
   std::function<void(int peer, Channel channel, std::span<std::byte> message)> rewrite = {};
 };
 
-class FaultyTransport final : public Transport {
+class FaultyTransport final : public PassingTransport {
  public:
   FaultyTransport(std::shared_ptr<Transport> inner, FaultPlan plan);
 
-  int rank() const override { return inner_->rank(); }
-  int size() const override { return inner_->size(); }
   std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
                              Channel channel) override;
   std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override;
   Board& board() override;
-  void abort() noexcept override { inner_->abort(); }
 
   /// What the fault holds goes on. Call it before the transport's communicator is destroyed.
   void release();
@@ -46,7 +45,6 @@ class FaultyTransport final : public Transport {
  private:
   void hold();
 
-  const std::shared_ptr<Transport> inner_;
   const FaultPlan plan_;
   const std::unique_ptr<Board> broken_board_;
   int sends_ = 0;

@@ -6,49 +6,40 @@
 #include <atomic>
 #include <byzccl/transport.hpp>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 
-#include "csrc/steps.hpp"
+#include "support/passing_transport.hpp"
 
 namespace byzccl::test {
 
+// How long the others wait, and for which rule.
+#if defined(__SANITIZE_THREAD__)  // a lane is a thread there, and ranks may well be slow
+inline constexpr std::chrono::milliseconds kStopTimeout{2500};
+inline const std::string kStopRule = "median";
+#else
+inline constexpr std::chrono::milliseconds kStopTimeout{600};
+inline const std::string kStopRule = "geometric_median";
+#endif
+// In which all is over, on a busy machine too.
+inline constexpr std::chrono::milliseconds kStopPatience{30'000};
+
 /// Its rank stops before a batch of payload, and stays silent until it is released; or fails there.
-class StoppingTransport final : public Transport {
+class StoppingTransport final : public PassingTransport {
  public:
   StoppingTransport(std::shared_ptr<Transport> inner, int batches)
-      : inner_(std::move(inner)), left_(batches) {}
+      : PassingTransport(std::move(inner)), left_(batches) {}
 
-  int rank() const override { return inner_->rank(); }
-  int size() const override { return inner_->size(); }
-  std::unique_ptr<Work> send(int peer, const void* data, std::size_t bytes,
-                             Channel channel) override {
-    return inner_->send(peer, data, bytes, channel);
-  }
-  std::unique_ptr<Work> recv(int peer, void* data, std::size_t bytes, Channel channel) override {
-    return inner_->recv(peer, data, bytes, channel);
-  }
-  Board& board() override { return inner_->board(); }
-  void abort() noexcept override { inner_->abort(); }
-  bool let_go() const noexcept override { return inner_->let_go(); }
-  std::unique_ptr<Steps> make_steps() override { return inner_->make_steps(); }
   void start_batch() override {
     if (left_-- == 0) {
       stopped = true;
       if (fails) throw std::runtime_error("out of memory");
       while (!released) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    inner_->start_batch();
-  }
-  void end_batch() override { inner_->end_batch(); }
-  void await_steps() override { inner_->await_steps(); }
-  Transport& control() override { return inner_->control(); }
-  void poll() override { inner_->poll(); }
-  void interrupt_by(std::function<void()> check) override {
-    inner_->interrupt_by(std::move(check));
+    PassingTransport::start_batch();
   }
 
   bool fails = false;
@@ -56,7 +47,6 @@ class StoppingTransport final : public Transport {
   std::atomic<bool> released{false};
 
  private:
-  const std::shared_ptr<Transport> inner_;
   int left_;
 };
 
