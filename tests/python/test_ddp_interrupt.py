@@ -3,10 +3,8 @@
 DDP, and all ranks go on together."""
 
 import itertools
-import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,40 +15,12 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 import byzccl
+from interrupts import SIGNALS, Preempted, preempt, send_soon
 from ranks import run
 from replicas import batch, gradients, model, once, train
 
 N = 3
 SECONDS = timedelta(seconds=20)
-SOON = 0.3  # seconds until a signal: the rank that gets it is in its backward pass by then
-
-
-class Preempted(Exception):
-    pass
-
-
-def preempt(signal_number: int, frame: object) -> None:
-    raise Preempted("the machine is needed")
-
-
-# The signal, its handler, what that raises, and what this is once it went through a tamper.
-SIGNALS = {
-    "interrupt": (signal.SIGINT, signal.default_int_handler, KeyboardInterrupt, KeyboardInterrupt),
-    "termination": (signal.SIGTERM, preempt, Preempted, RuntimeError),
-    "timer": (signal.SIGALRM, preempt, Preempted, RuntimeError),
-}
-
-
-def send_soon(kind: str, then: Callable[[], None] = lambda: None) -> None:
-    """A thread sends it to this process, and calls `then`."""
-    number, handler, *_ = SIGNALS[kind]
-    signal.signal(number, handler)
-
-    def send() -> None:
-        os.kill(os.getpid(), number)
-        then()
-
-    threading.Timer(SOON, send).start()
 
 
 RULES = [None, "mean", "krum(f=0)", "centered_clipping(tau=1)"]  # None: plain DDP

@@ -14,51 +14,102 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parallel.distributed import _BufferCommHookLocation
 
+from byzccl import _C
 from byzccl.buffer_values import exchanged_dtype, from_median, to_exchange
 from byzccl.communicator import Communicator
-from byzccl.errors import InvalidArgument
+from byzccl.errors import InvalidArgument, TransportError
+
+
+class _Medians:
+    """One exchange of a model's buffers: sent, agreed on, and copied back.
+
+    A signal's handler may raise between any two lines here. What was not sent by then was never
+    begun; what was is complete, and copied back by the next call.
+    """
+
+    def __init__(
+        self, communicator: Communicator, buffers: dict[str, torch.Tensor], step: int
+    ) -> None:
+        self.step = step
+        self._alike: defaultdict[torch.dtype, list[str]] = defaultdict(list)
+        self._sent: dict[str, torch.Tensor] = {}
+        for name, buffer in buffers.items():
+            dtype = exchanged_dtype(buffer.dtype)
+            if dtype is not None and buffer.numel() > 0:
+                self._alike[dtype].append(name)
+                self._sent[name] = to_exchange(buffer, dtype).to(communicator.device)
+        self._flats = [
+            torch.cat([self._sent[name] for name in names]) for names in self._alike.values()
+        ]
+        self._exchange = _C.WholeExchange(communicator._open(), "median", self._flats)
+        self._values: dict[str, torch.Tensor] | None = None
+        self._landed = False
+
+    def is_done(self) -> bool:
+        return self._exchange.is_done()
+
+    def run(self) -> None:
+        """No signal's handler runs meanwhile. A no-op once it is done."""
+        self._exchange.run()
+
+    def land(self, buffers: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """`buffers` become what was agreed on, once: then the forward pass may change them."""
+        if self._values is None:
+            self._values = self._agreed(buffers)
+        if not self._landed:
+            for name, value in self._values.items():
+                buffers[name].detach().copy_(value)
+            self._landed = True
+        return self._values
+
+    def _agreed(self, buffers: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """What each buffer becomes, given that all are still as they were sent."""
+        values = {}
+        for flat, names in zip(self._flats, self._alike.values(), strict=True):
+            medians = flat.split([self._sent[name].numel() for name in names])
+            for name, median in zip(names, medians, strict=True):
+                buffer, device = buffers[name].detach(), buffers[name].device
+                sent = self._sent[name].to(device)
+                values[name] = from_median(median.to(device), sent, buffer)
+        return values
 
 
 class RobustBuffers:
     """The buffer hook of one DDP. In a copy of it there is no communicator, and nothing happens."""
 
-    def __init__(self, communicator: Communicator | None = None) -> None:
+    def __init__(
+        self, communicator: Communicator | None = None, hook: _C.ReducerHook | None = None
+    ) -> None:
         self._communicator = communicator
+        self._hook = hook
+        self._medians: _Medians | None = None
         self._agreed: dict[str, torch.Tensor] = {}
 
     def __reduce__(self) -> tuple[type[RobustBuffers], tuple[()]]:
         return RobustBuffers, ()
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
-    @torch.no_grad()
     def exchange(self, state: object, buffers: dict[str, torch.Tensor]) -> None:
-        """What DDP calls where it would broadcast, on every rank: `buffers` become the medians."""
-        communicator = self._communicator
-        if communicator is None:
+        """What DDP calls where it would broadcast, on every rank: `buffers` become the medians.
+
+        Once for each reduction of gradients, though DDP may ask more often: a forward pass that a
+        signal's handler has ended is made again, and the other ranks have exchanged but once.
+        """
+        communicator, hook = self._communicator, self._hook
+        if communicator is None or hook is None:
             return
-        alike: defaultdict[torch.dtype, list[str]] = defaultdict(list)
-        sent: dict[str, torch.Tensor] = {}
-        for name, buffer in buffers.items():
-            dtype = exchanged_dtype(buffer.dtype)
-            if dtype is not None and buffer.numel() > 0:
-                alike[dtype].append(name)
-                sent[name] = to_exchange(buffer, dtype).to(communicator.device)
-        flats = [torch.cat([sent[name] for name in names]) for names in alike.values()]
-        reduction = communicator.begin("median")
-        for flat in flats:
-            reduction.add(flat)
-        reduction.finish().wait()
-        for flat, names in zip(flats, alike.values(), strict=True):
-            medians = flat.split([sent[name].numel() for name in names])
-            for name, median in zip(names, medians, strict=True):
-                buffer, device = buffers[name], buffers[name].device
-                value = from_median(median.to(device), sent[name].to(device), buffer)
-                buffer.copy_(value)
-                if buffer.is_floating_point() or buffer.is_complex():
-                    self._agreed[name] = value
+        step, medians = hook.begun, self._medians
+        if medians is None or medians.step != step or not medians.is_done():
+            medians = self._medians = _Medians(communicator, buffers, step)
+        try:
+            medians.run()
+        except TransportError as error:
+            communicator.failure = TransportError(str(error), error.suspects)
+            raise
+        values = medians.land(buffers)
+        self._agreed = {n: v for n, v in values.items() if v.is_floating_point() or v.is_complex()}
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
-    @torch.no_grad()
     def keep_finite(self, model: DistributedDataParallel, inputs: object, output: object) -> None:
         """A forward hook: what this rank's own batch made NaN or infinite is as agreed before.
 
@@ -69,7 +120,8 @@ class RobustBuffers:
             agreed = self._agreed.get(name)
             if agreed is not None and agreed.shape == buffer.shape:
                 # By .data: autograd may have saved the buffer, and would refuse a changed one.
-                buffer.data.copy_(torch.where(buffer.isfinite(), buffer, agreed))
+                data = buffer.data
+                data.copy_(torch.where(data.isfinite(), data, agreed))
 
 
 def _named(model: DistributedDataParallel) -> dict[str, torch.Tensor]:
@@ -96,9 +148,11 @@ def check_buffers(model: DistributedDataParallel) -> None:
             )
 
 
-def attach(model: DistributedDataParallel, communicator: Communicator) -> None:
+def attach(
+    model: DistributedDataParallel, communicator: Communicator, hook: _C.ReducerHook
+) -> None:
     """From now on the model's buffers are exchanged, whatever broadcast_buffers said."""
-    ours = RobustBuffers(communicator)
+    ours = RobustBuffers(communicator, hook)
     model._register_buffer_comm_hook(None, ours.exchange, _BufferCommHookLocation.PRE_FORWARD)
     model.register_forward_hook(ours.keep_finite)
     model.broadcast_buffers = True  # what DDP asks before it calls a buffer hook, too

@@ -182,7 +182,7 @@ def robustify(
     robust = Robust(ddp, rule, communicator, tamper)
     connect(ddp, robust)
     if robust_buffers:
-        buffers.attach(ddp, communicator)
+        buffers.attach(ddp, communicator, robust._hook)
     else:
         buffers.warn_of_broadcasts(ddp)
     return robust

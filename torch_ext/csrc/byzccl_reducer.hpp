@@ -64,6 +64,8 @@ class ReducerHook {
   /// Of the steps that begin from now on.
   void use_rule(Rule rule);
 
+  /// Reductions that have begun so far.
+  std::int64_t begun() const;
   /// What the last step threw; null if it went well.
   std::exception_ptr error() const;
   /// Of the last step that gave one. On a CUDA device this waits for it.

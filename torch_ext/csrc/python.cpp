@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "byzccl_torch.hpp"
 #include "descriptors.hpp"
@@ -25,6 +26,7 @@
 #include "python_report.hpp"
 #include "python_waiting.hpp"
 #include "rows.hpp"
+#include "whole_exchange.hpp"
 
 namespace {
 
@@ -33,6 +35,7 @@ using byzccl::torch::Exchange;
 using byzccl::torch::Holder;
 using byzccl::torch::NoGil;
 using byzccl::torch::Pending;
+using byzccl::torch::WholeExchange;
 
 /// What is done to a rank's messages, for tests and experiments.
 struct Wire {
@@ -230,6 +233,16 @@ void bind_communicator(py::module_& m) {
       .def(
           "abort", [](Communicator& c, const std::string& reason) { c.abort(reason); },
           py::arg("reason"), NoGil());
+
+  py::class_<WholeExchange, Holder<WholeExchange>>(m, "WholeExchange")
+      .def(py::init([](std::shared_ptr<Communicator> communicator, const std::string& rule,
+                       std::vector<at::Tensor> tensors) {
+             return Holder<WholeExchange>(new WholeExchange(
+                 std::move(communicator), byzccl::Rule::parse(rule), std::move(tensors)));
+           }),
+           py::arg("communicator"), py::arg("rule"), py::arg("tensors"))
+      .def("run", &WholeExchange::run, NoGil())
+      .def("is_done", &WholeExchange::is_done);
 }
 
 }  // namespace

@@ -112,6 +112,7 @@ void bind_reducer(py::module_& m) {
           },
           py::arg("counts"), py::arg("previous_outputs"), NoGil())
       .def("read_reports_late", &ReducerHook::read_reports_late, py::arg("late"))
+      .def_property_readonly("begun", &ReducerHook::begun)
       .def_property_readonly("unread", &ReducerHook::unread);
 }
 

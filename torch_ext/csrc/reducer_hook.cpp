@@ -69,6 +69,8 @@ class ReducerHook::Impl {
     rule_ = std::move(rule);
   }
 
+  std::int64_t begun() const { return begun_; }
+
   std::exception_ptr error() const {
     const std::lock_guard lock(mutex_);
     return error_;
@@ -99,6 +101,7 @@ class ReducerHook::Impl {
   }
 
   void begin() {
+    ++begun_;
     Rule rule;
     {
       const std::lock_guard lock(mutex_);
@@ -196,6 +199,7 @@ class ReducerHook::Impl {
   Rule rule_;
   const at::Device device_;
   std::atomic<bool> reads_late_;
+  std::atomic<std::int64_t> begun_ = 0;
   Tally tally_;
 
   mutable std::mutex mutex_;  // guards the rule and the error
@@ -225,6 +229,7 @@ ReducerHook::~ReducerHook() = default;
 
 c10::intrusive_ptr<Future> ReducerHook::run(c10d::GradBucket& bucket) { return impl_->run(bucket); }
 void ReducerHook::use_rule(Rule rule) { impl_->use_rule(std::move(rule)); }
+std::int64_t ReducerHook::begun() const { return impl_->begun(); }
 std::exception_ptr ReducerHook::error() const { return impl_->error(); }
 
 std::optional<Report> ReducerHook::report() {
