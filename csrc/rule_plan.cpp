@@ -19,6 +19,12 @@ constexpr std::int64_t kIterationRows = 32;
 /// Most cubes of smea: a matrix of m rows takes tens of m^3 multiplications to diagonalise.
 constexpr std::int64_t kMostSmeaWork = 1'200'000'000;
 
+/// Above this a float64 distance counts as infinite in a reach. Unbroken rows, each within it of
+/// n - f rows, are at most 4 times as far from each other, so sums over 256 of them stay finite.
+constexpr double kMostReach = DBL_MAX / (8 * kMaxVectors);
+/// The same where some input is not float64, whose distances may overflow in float32.
+constexpr double kMostReach32 = static_cast<double>(FLT_MAX) / 8;
+
 /// C(n, f) for 2 f <= n, or some number above `most` if it is.
 std::int64_t count_sets(int n, std::int64_t f, std::int64_t most) {
   std::int64_t sets = 1;
@@ -128,7 +134,7 @@ Plan plan(const Rule& rule, int n, DType dtype) {
   plan_steps(rule, plan);
   n = plan.n;
   plan.f = row.parameters.empty() ? 0 : tolerated(row.name, row.bound, rule.f, plan);
-  plan.infinite_above = dtype == DType::kFloat64 ? DBL_MAX / 8 : static_cast<double>(FLT_MAX) / 8;
+  plan.infinite_above = dtype == DType::kFloat64 ? kMostReach : kMostReach32;
   plan.needs_distances = true;
   plan.rows = 1;
   plan.lines = n;

@@ -123,7 +123,7 @@ TEST_CASE("defaults are resolved") {
   CHECK(plan_of("krum(f=2)", 9).infinite_above == static_cast<double>(FLT_MAX) / 8);
   CHECK(plan(Rule::parse("krum(f=2)"), 9, DType::kBFloat16).infinite_above ==
         static_cast<double>(FLT_MAX) / 8);
-  CHECK(plan(Rule::parse("krum(f=2)"), 9, DType::kFloat64).infinite_above == DBL_MAX / 8);
+  CHECK(plan(Rule::parse("krum(f=2)"), 9, DType::kFloat64).infinite_above == DBL_MAX / 2048);
 }
 
 /// The parameters that must be there, with 1 for each.

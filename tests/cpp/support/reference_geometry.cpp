@@ -48,11 +48,12 @@ Geometry geometry(const Matrix& x, int f, DType dtype) {
   g.rounding = dtype == DType::kFloat64 ? 1e-15 : 1e-6;
   g.largest = dtype == DType::kFloat64 ? DBL_MAX : static_cast<double>(FLT_MAX);
   const double largest = g.largest;
+  const double farthest = largest / (dtype == DType::kFloat64 ? 2048 : 8);
   g.distances.assign(x.size(), std::vector<double>(x.size(), 0));
   for (int i = 0; i < g.n; ++i) {
     for (int j = i + 1; j < g.n; ++j) {
       const double sum = squared_distance(x[i], x[j]);
-      g.margin = std::min(g.margin, relative_gap(sum, largest / 8));
+      g.margin = std::min(g.margin, relative_gap(sum, farthest));
       g.distances[i][j] = g.distances[j][i] = sum > largest ? kInfinity : sum;
     }
   }
@@ -60,7 +61,7 @@ Geometry geometry(const Matrix& x, int f, DType dtype) {
   for (int i = 0; i < g.n; ++i) {
     std::vector<double> row;
     for (int j = 0; j < g.n; ++j) {
-      if (j != i) row.push_back(g.distances[i][j] > largest / 8 ? kInfinity : g.distances[i][j]);
+      if (j != i) row.push_back(g.distances[i][j] > farthest ? kInfinity : g.distances[i][j]);
     }
     std::sort(row.begin(), row.end());
     g.reach.push_back(others == 0 ? 0 : row[others - 1]);
