@@ -13,9 +13,6 @@ std::string_view to_text(rules::Failure failure) {
       break;
     case rules::Failure::kTooManyBroken:
       return "fewer than n - f vectors lie within finite reach of each other";
-    case rules::Failure::kBudget:
-      return "the search for the set of least diameter went over 2^22 branches or 2^31 looks at a "
-             "row";
   }
   return "";
 }

@@ -44,9 +44,9 @@ int tolerated(std::string_view name, std::string_view bound_text, std::optional<
               const Plan& plan) {
   const std::int64_t f = given.value_or((plan.n - 1) / 2);
   const Bound& bound = bound_of(bound_text);
-  // f <= n first: it keeps the product small.
+  // f <= most_f <= 256 first: it keeps the product small.
   BYZCCL_CHECK(
-      f <= plan.n && plan.n >= bound.per_f * f + bound.extra &&
+      f <= bound.most_f && plan.n >= bound.per_f * f + bound.extra &&
           (bound.most_sets == 0 || count_sets(plan.n, f, bound.most_sets) <= bound.most_sets),
       name, " needs ", bound.text, ", got ", count_of(plan), ", f = ", f);
   return static_cast<int>(f);

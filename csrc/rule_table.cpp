@@ -17,7 +17,10 @@ constexpr Bound kMajority{"n >= 2 f + 1", 2, 1};
 constexpr Bound kKrumBound{"n >= 2 f + 3", 2, 3};
 constexpr Bound kBulyanBound{"n >= 4 f + 3", 4, 3};
 constexpr Bound kSmeaBound{"n >= 2 f + 1 and C(n, f) <= 1000000", 2, 1, 1'000'000};
-constexpr std::array kBounds{kNonEmpty, kMajority, kKrumBound, kBulyanBound, kSmeaBound};
+/// mda takes at most 2^23.7 rounds that look at n rows each (rules/mda.hpp). No f of n <= 64 is
+/// refused.
+constexpr Bound kMdaBound{"n >= 2 f + 1 and f <= 31", 2, 1, 0, 31};
+constexpr std::array kBounds{kNonEmpty, kMajority, kKrumBound, kBulyanBound, kSmeaBound, kMdaBound};
 
 constexpr std::array<Parameter<Rule>, 6> kParameters{{
     {"f", 0, &Rule::f, nullptr},
@@ -66,7 +69,7 @@ constexpr std::array<RuleInfo, 18> kRules{{
      kKrumParameters},
     {RuleKind::kMultiKrum, "multi_krum", kKrumBound.text,
      "mean of the m vectors that Krum ranks best; less noise than krum", kMultiKrumParameters},
-    {RuleKind::kMda, "mda", kMajority.text,
+    {RuleKind::kMda, "mda", kMdaBound.text,
      "mean of the n - f vectors that lie closest together; exact, costly for large f", kOnlyF},
     {RuleKind::kBulyan, "bulyan", kBulyanBound.text,
      "Krum's choices, then trimmed by column; for few bad ranks; order of ranks counts if f <= 2",

@@ -11,12 +11,14 @@
 
 namespace byzccl {
 
-/// A lower bound on n: n >= per_f f + extra. Where all sets are walked, also one on their number.
+/// A lower bound on n: n >= per_f f + extra. Where all sets are walked, also one on their number;
+/// where work grows as a power of f, one on f.
 struct Bound {
   std::string_view text;
   int per_f;
   int extra;
   std::int64_t most_sets = 0;  ///< C(n, f) is at most this; 0: whatever
+  std::int64_t most_f = kMaxVectors;
 };
 
 /// Where a parameter of that name lies in a T: a Rule or a Step.

@@ -50,7 +50,7 @@ TEST_CASE("a broken bound is named with the numbers") {
   CHECK(error_of("bulyan(f=1)", 6) == "bulyan needs n >= 4 f + 3, got n = 6, f = 1");
   CHECK(error_of("median(f=2)", 4) == "median needs n >= 2 f + 1, got n = 4, f = 2");
   CHECK(error_of("mda(f=9223372036854775807)", 256) ==
-        "mda needs n >= 2 f + 1, got n = 256, f = 9223372036854775807");
+        "mda needs n >= 2 f + 1 and f <= 31, got n = 256, f = 9223372036854775807");
   CHECK(error_of("multi_krum(f=1,m=7)", 7) ==
         "multi_krum needs 1 <= m <= n - f, got m = 7, n = 7, f = 1");
   CHECK(error_of("krum(f=1,neighbors=6)", 7) ==
@@ -81,6 +81,12 @@ TEST_CASE("work is bounded, not only counts, with the numbers") {
         "smea needs C(n, f) (n - f)^3 <= 1200000000, got C(n, f) = 8128, n = 128 (n = 256 before "
         "bucketing), f = 2");
   CHECK(plan_of("bucketing(s=4)+smea(f=2)", 256).m == 62);
+  CHECK(error_of("mda(f=127)", 256) == "mda needs n >= 2 f + 1 and f <= 31, got n = 256, f = 127");
+  CHECK(error_of("bucketing(s=2)+nnm+mda(f=32)", 130) ==
+        "mda needs n >= 2 f + 1 and f <= 31, got n = 65 (n = 130 before bucketing), f = 32");
+  CHECK(error_of("mda(f=32)", 65) == "mda needs n >= 2 f + 1 and f <= 31, got n = 65, f = 32");
+  CHECK(plan_of("mda(f=31)", 63).m == 32);
+  CHECK(plan_of("mda(f=31)", 256).m == 225);
   CHECK(error_of("geometric_median(iterations=2147483647)", 1) ==
         "geometric_median needs iterations (n + 32)^2 <= 1073741824, got iterations = 2147483647, "
         "n = 1, f = 0");

@@ -45,10 +45,10 @@ class MultiKrum(Rule):
 class Mda(Rule):
     """The mean of the n - f vectors whose largest distance from each other is least.
 
-    Needs n >= 2 f + 1. Of sets that are equally wide the first in lexicographic order is taken. It
-    is exact; over a budget of work, which n <= 64 with f <= 20 never reaches, it fails closed. Also
-    known as Brute. El Mhamdi, Guerraoui, Guirguis, Hoang, Rouault, "Genuinely Distributed Byzantine
-    Machine Learning", PODC 2020.
+    Needs n >= 2 f + 1 and f <= 31: its work grows as 1.47^f. It is exact, and of sets
+    that are equally wide the first in lexicographic order is taken. Also known as Brute. El Mhamdi,
+    Guerraoui, Guirguis, Hoang, Rouault, "Genuinely Distributed Byzantine Machine Learning", PODC
+    2020.
 
     Args:
         f: Byzantine vectors tolerated.

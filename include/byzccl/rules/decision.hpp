@@ -14,7 +14,6 @@ namespace byzccl::rules {
 enum class Failure : std::int32_t {
   kNone,
   kTooManyBroken,  ///< M is infinite: no n - f rows lie within finite reach
-  kBudget,         ///< mda: over 2^22 branches or 2^31 looks at a row
 };
 
 struct Outcome {

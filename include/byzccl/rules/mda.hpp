@@ -5,8 +5,10 @@
 // n - f rows of diameter <= t exist exactly when k = f - (broken rows) vertices cover the graph of
 // the unbroken pairs with D_ij > t. The least such t is bisected over the bits of a double, which
 // order like the values, with both ends kept on values of D: at most 63 searches. Then rows are
-// kept in index order, each if a cover still exists: at most n searches. Up to f = 20 all of that
-// stays far under the budget of branches.
+// kept in index order, each if a cover by fewer than k rows still exists, and each search lowers k.
+// With L(k) rounds for a search (vertex_cover.hpp) that is at most
+//     63 L(f) + L(f - 1) + ... + L(0)
+// rounds that look at n rows, whatever D is. The plan bounds f.
 
 #pragma once
 
@@ -27,17 +29,15 @@ BYZCCL_HD inline double between(double low, double high) {
 BYZCCL_HD inline void narrow(int n, const MdaScratch& scratch) {
   MdaState* state = scratch.state;
   CoverGraph graph = whole_graph(n, scratch);
-  const Covered covered = search_cover(graph, state->k);
-  state->branches = graph.branches;
-  state->visits = graph.visits;
-  state->over_budget = covered == Covered::kOverBudget;
+  const bool covered = search_cover(graph, state->k);
+  state->rounds = graph.rounds;
   double below = -1;
   double above = kInfinity;
   for (int i = 0; i < n; ++i) {
     if (scratch.below[i] > below) below = scratch.below[i];
     if (scratch.above[i] < above) above = scratch.above[i];
   }
-  if (covered == Covered::kYes) {
+  if (covered) {
     state->high = below;
   } else {
     state->low = above;
@@ -47,9 +47,8 @@ BYZCCL_HD inline void narrow(int n, const MdaScratch& scratch) {
 /// Keeps m rows of the graph, each the lowest that leaves a cover by the k rows that may go.
 BYZCCL_HD inline void keep_lowest(int n, int m, const MdaScratch& scratch,
                                   const Decision& decision) {
-  MdaState* state = scratch.state;
   CoverGraph graph = whole_graph(n, scratch);
-  int k = state->k;
+  int k = scratch.state->k;
   int kept = 0;
   for (int i = 0; i < n && kept < m; ++i) {
     if (decision.broken[i] || !is_present(graph, i)) continue;
@@ -58,12 +57,7 @@ BYZCCL_HD inline void keep_lowest(int n, int m, const MdaScratch& scratch,
     bool keep = farther == 0;
     if (!keep && farther <= k) {
       remove_neighbors(graph, i);
-      const Covered covered = search_cover(graph, k - farther);
-      if (covered == Covered::kOverBudget) {
-        state->over_budget = true;
-        return;
-      }
-      keep = covered == Covered::kYes;
+      keep = search_cover(graph, k - farther);
       restore(graph, before + (keep ? farther : 0));
     }
     if (keep) {
@@ -75,12 +69,13 @@ BYZCCL_HD inline void keep_lowest(int n, int m, const MdaScratch& scratch,
       --k;
     }
   }
+  scratch.state->rounds = graph.rounds;
   decision.outcome->divisor = m;
 }
 
-/// scores: the reach. False, with nothing decided, if the budget of branches does not suffice.
+/// scores: the reach.
 template <class Team>
-BYZCCL_HD bool select_mda(Team team, const Plan& plan, const double* D, const Decision& decision,
+BYZCCL_HD void select_mda(Team team, const Plan& plan, const double* D, const Decision& decision,
                           void* memory) {
   const int n = plan.n;
   const int f = plan.f;
@@ -90,7 +85,7 @@ BYZCCL_HD bool select_mda(Team team, const Plan& plan, const double* D, const De
   // Over t = -1 every pair lies above; its other end is the largest distance.
   connect_farther(team, plan, D, decision, -1, scratch);
   team.once([=] {
-    *state = {kInfinity, 0, 0, 0, f, false};
+    *state = {kInfinity, 0, 0, f};
     for (int i = 0; i < n; ++i) {
       state->k -= decision.broken[i];
       if (scratch.above[i] < state->low) state->low = scratch.above[i];
@@ -102,14 +97,12 @@ BYZCCL_HD bool select_mda(Team team, const Plan& plan, const double* D, const De
       if (scratch.below[i] > state->high) state->high = scratch.below[i];
     }
   });
-  while (!state->over_budget && state->low < state->high) {
+  while (state->low < state->high) {
     connect_farther(team, plan, D, decision, between(state->low, state->high), scratch);
     team.once([=] { narrow(n, scratch); });
   }
-  if (state->over_budget) return false;
   connect_farther(team, plan, D, decision, state->high, scratch);
   team.once([=] { keep_lowest(n, m, scratch, decision); });
-  return !state->over_budget;
 }
 
 }  // namespace byzccl::rules

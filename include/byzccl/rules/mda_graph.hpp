@@ -12,10 +12,8 @@ namespace byzccl::rules {
 struct MdaState {
   double low;  ///< the least diameter is in [low, high], both distances of unbroken pairs
   double high;
-  std::int64_t branches;
-  std::int64_t visits;
-  int k;
-  bool over_budget;
+  std::int64_t rounds;  ///< of all searches
+  int k;                ///< rows that may go besides the broken ones
 };
 
 /// Views into mda_bytes(n) bytes, 8-byte aligned.
@@ -89,8 +87,7 @@ BYZCCL_HD inline CoverGraph whole_graph(int n, const MdaScratch& scratch) {
   graph.degree = scratch.degree;
   graph.trail = scratch.trail;
   graph.stack = scratch.stack;
-  graph.branches = scratch.state->branches;
-  graph.visits = scratch.state->visits;
+  graph.rounds = scratch.state->rounds;
   for (int word = 0; word < graph.words; ++word) graph.present[word] = ~std::uint64_t{0};
   for (int i = 0; i < n; ++i) graph.edges += graph.degree[i];
   graph.edges /= 2;

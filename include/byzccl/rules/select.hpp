@@ -91,9 +91,7 @@ BYZCCL_HD void select_by_distance(Team team, const Plan& plan, const double* D,
       select_guarded_mean(team, plan, decision);
       break;
     case RuleKind::kMda:
-      if (!select_mda(team, plan, D, decision, own)) {
-        fail_closed(team, plan, decision, Failure::kBudget);
-      }
+      select_mda(team, plan, D, decision, own);
       break;
     case RuleKind::kBulyan:
       select_bulyan(team, plan, D, neighbors, decision, own);
