@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "csrc/attack_manifest.hpp"
 
+#include <algorithm>
 #include <byzccl/error.hpp>
 #include <cstring>
 
@@ -76,9 +77,10 @@ void Manifest::expect_finish(const Header& header, const collective::Call& call,
   const bool sharded = header.algorithm == Algorithm::kSharded;
   if (sharded && (plan.needs_norms || plan.needs_distances)) {
     const int norms = plan.needs_norms ? plan.n : 0;
+    const auto owned = std::count_if(adds_.begin(), adds_.end(),
+                                     [&](const Add& add) { return add.grid.columns(rank_) > 0; });
     const int pairs = plan.needs_distances ? rules::pair_count(plan.lines) : 0;
-    expect(Content::kSums, static_cast<std::int64_t>(adds_.size()) * (norms + pairs),
-           DType::kFloat64);
+    expect(Content::kSums, owned * (norms + pairs), DType::kFloat64);
     for (const Add& add : adds_) expect_combined(call, add);
   }
   if (plan.combiner == Combiner::kColumns &&

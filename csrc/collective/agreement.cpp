@@ -46,6 +46,9 @@ Agreement outcome_of(const std::vector<Header>& headers, bool differ, std::excep
 Agreement agree(Mail& mail, Echoes& echoes, std::vector<Header>& headers,
                 std::exception_ptr refusal) {
   const int n = mail.size();
+  const bool on_device = &mail.transport().control() != &mail.transport();
+  mail.clear();
+  if (!on_device) echoes.expect();
   std::vector<Outgoing> out;
   std::vector<Incoming> in;
   for (int offset = 1; offset < n; ++offset) {
@@ -60,12 +63,10 @@ Agreement agree(Mail& mail, Echoes& echoes, std::vector<Header>& headers,
     if (!fault.empty()) throw ProtocolError(r, fault);
   }
   mail.wait_sent(parcels, deadline);
-  mail.clear();
   echoes.post(headers);
   Agreement agreement = outcome_of(headers, echoes.differ(), std::move(refusal));
   // Where payload follows, the echoes travel with it; but what a device has been given cannot be
   // taken back.
-  const bool on_device = &mail.transport().control() != &mail.transport();
   if (agreement.error || on_device) echoes.settle();
   return agreement;
 }

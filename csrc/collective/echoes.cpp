@@ -25,28 +25,45 @@ Echoes::Echoes(Mail& mail)
       own_(static_cast<std::size_t>(mail.size())),
       echoes_(own_.size() * own_.size()) {}
 
+std::vector<Incoming> Echoes::incoming() {
+  const std::size_t bytes = own_.size();
+  std::vector<Incoming> in;
+  for (int offset = 1; offset < mail_.size(); ++offset) {
+    const int from = mail_.peer(-offset);
+    in.push_back({from, &echoes_[static_cast<std::size_t>(from) * bytes], bytes});
+  }
+  return in;
+}
+
+void Echoes::expect() {
+  arriving_ = mail_.post_early(Channel::kEchoes, incoming());
+  expects_ = true;
+}
+
 void Echoes::post(const std::vector<Header>& headers) {
   headers_ = &headers;
   deadline_ = mail_.deadline();
   const int n = mail_.size();
-  const std::size_t bytes = own_.size();
   for (int rank = 0; rank < n; ++rank) {
     own_[rank] = same(headers[rank], from_rank(headers[mail_.rank()], rank)) ? 0 : 1;
   }
   differ_ = std::find(own_.begin(), own_.end(), 1) != own_.end();
   std::vector<Outgoing> out;
-  std::vector<Incoming> in;
   for (int offset = 1; offset < n; ++offset) {
-    const int from = mail_.peer(-offset);
-    in.push_back({from, &echoes_[static_cast<std::size_t>(from) * bytes], bytes});
-    out.push_back({mail_.peer(offset), own_.data(), bytes});
+    out.push_back({mail_.peer(offset), own_.data(), own_.size()});
   }
-  parcels_ = mail_.post_uncut(Channel::kEchoes, out, in);
+  if (expects_) {
+    leaving_ = mail_.post_uncut(Channel::kEchoes, out, {});
+    mail_.are_due(arriving_);
+  } else {
+    leaving_ = arriving_ = mail_.post_uncut(Channel::kEchoes, out, incoming());
+  }
+  expects_ = false;
 }
 
 void Echoes::settle() {
   if (headers_ == nullptr) return;
-  mail_.wait_received(parcels_, deadline_);
+  mail_.wait_received(arriving_, deadline_);
   const bool all_alike = std::all_of(echoes_.begin(), echoes_.end(), [](auto b) { return b == 0; });
   if (differ_ || !all_alike) {
     const Parcels accounts = post_accounts();
@@ -54,7 +71,7 @@ void Echoes::settle() {
     check();
     mail_.wait_sent(accounts, deadline_);
   }
-  mail_.wait_sent(parcels_, deadline_);
+  mail_.wait_sent(leaving_, deadline_);
   headers_ = nullptr;
 }
 

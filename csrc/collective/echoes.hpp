@@ -37,6 +37,9 @@ class Echoes {
  public:
   explicit Echoes(Mail& mail);
 
+  /// Posts what receives the next echoes: where nothing waits for a message that comes later, this
+  /// before the headers saves each echo a way to its sender and back. Otherwise post() does it.
+  void expect();
   /// Echoes `headers` [n], which must stay as they are until settle().
   void post(const std::vector<Header>& headers);
   /// Whether some header is another than the own one. After post().
@@ -51,6 +54,7 @@ class Echoes {
   void settle();
 
  private:
+  std::vector<Incoming> incoming();
   Parcels post_accounts();
   void check() const;
   void check_account(int rank) const;
@@ -60,7 +64,9 @@ class Echoes {
   Mail& mail_;
   const std::vector<Header>* headers_ = nullptr;  // null: settled
   bool differ_ = false;
-  Parcels parcels_;
+  bool expects_ = false;
+  Parcels arriving_;
+  Parcels leaving_;
   Deadline deadline_;
   std::vector<std::uint8_t> own_;     // [n]
   std::vector<std::uint8_t> echoes_;  // [n, n] by who sent them

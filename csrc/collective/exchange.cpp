@@ -209,20 +209,26 @@ void Exchange::exchange(std::span<const Outgoing> out, std::span<const Incoming>
   tools_.mail.clear();
 }
 
-/// The report counts the columns of all ranks.
+bool Exchange::combines(int rank) const {
+  return std::any_of(held_.begin(), held_.end(),
+                     [&](const Held& held) { return combined_by(rank, held).size() > 0; });
+}
+
+/// The report counts the columns of all ranks. Who combines none has none to tell of.
 void Exchange::gather_nan_columns() {
   const Timed timed(tools_.phases.gather);
   Mail& mail = tools_.mail;
   constexpr std::size_t kBytes = sizeof(std::int64_t);
-  nan_columns_ = tools_.steps.allocate(static_cast<std::size_t>(mail.size()) * kBytes);
+  nan_columns_ = allocate_zeroed(tools_.steps, static_cast<std::size_t>(mail.size()) * kBytes);
   std::int64_t* const counts = static_cast<std::int64_t*>(nan_columns_.get());
   tools_.steps.copy(counts + mail.rank(), &decision_.outcome->nan_columns, kBytes);
+  const bool combines_here = combines(mail.rank());
   std::vector<Outgoing> out;
   std::vector<Incoming> in;
   for (int offset = 1; offset < mail.size(); ++offset) {
     const int from = mail.peer(-offset);
-    in.push_back({from, counts + from, kBytes});
-    out.push_back({mail.peer(offset), counts + mail.rank(), kBytes});
+    if (combines(from)) in.push_back({from, counts + from, kBytes});
+    if (combines_here) out.push_back({mail.peer(offset), counts + mail.rank(), kBytes});
   }
   mail.transport().await_steps();
   exchange(out, in);

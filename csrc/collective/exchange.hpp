@@ -87,6 +87,8 @@ class Exchange {
   virtual void deliver(Held& held) = 0;
   /// Whether combine() sees every column on this rank.
   virtual bool sees_all_columns() const = 0;
+  /// The columns that `rank` combines.
+  virtual Range combined_by(int rank, const Held& held) const = 0;
 
   /// Moves all of it, the echoes first. @throws as Echoes::settle()
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in);
@@ -119,6 +121,7 @@ class Exchange {
   void measure_again();
   void narrow();
   void decide();
+  bool combines(int rank) const;
   void gather_nan_columns();
 
   std::deque<Held> held_;

@@ -82,6 +82,16 @@ Parcels Mail::post_uncut(Channel channel, std::span<const Outgoing> out,
   return {first, first + in.size(), posted_.size()};
 }
 
+Parcels Mail::post_early(Channel channel, std::span<const Incoming> in) {
+  const Parcels parcels = post_uncut(channel, {}, in);
+  for (std::size_t i = parcels.first; i < parcels.end; ++i) posted_[i].due = false;
+  return parcels;
+}
+
+void Mail::are_due(Parcels parcels) {
+  for (std::size_t i = parcels.first; i < parcels.end; ++i) posted_[i].due = true;
+}
+
 void Mail::wait_received(Parcels parcels, Deadline deadline) {
   for (std::size_t i = parcels.first; i < parcels.sends; ++i) wait(i, deadline);
 }
@@ -93,7 +103,7 @@ void Mail::wait_sent(Parcels parcels, Deadline deadline) {
 std::vector<int> Mail::missing() {
   std::set<int> peers;
   for (const Posted& posted : posted_) {
-    if (posted.work && !posted.work->is_done()) peers.insert(posted.peer);
+    if (posted.work && posted.due && !posted.work->is_done()) peers.insert(posted.peer);
   }
   return {peers.begin(), peers.end()};
 }

@@ -67,6 +67,10 @@ class Mail {
   /// From host to host, for short parcels that are none of the payload: none is cut, and none is
   /// empty. To wait for those that came, and for those that went, are the second half.
   Parcels post_uncut(Channel channel, std::span<const Outgoing> out, std::span<const Incoming> in);
+  /// Of parcels that no peer sends before it has got something of this rank. Until are_due() nobody
+  /// is missing because of them.
+  Parcels post_early(Channel channel, std::span<const Incoming> in);
+  void are_due(Parcels parcels);
   /// Waits for these, whatever else is under way. Who sends but takes nothing is found by what it
   /// sends first. @throws PeerError
   void wait_received(Parcels parcels, Deadline deadline);
@@ -94,6 +98,7 @@ class Mail {
     std::unique_ptr<Work> work;  ///< null once it was waited for
     std::size_t bytes;
     std::atomic<std::int64_t>* counter;
+    bool due = true;
   };
 
   void wait(std::size_t posted, Deadline deadline);

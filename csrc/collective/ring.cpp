@@ -108,6 +108,7 @@ class Ring final : public Exchange {
   }
 
   bool sees_all_columns() const override { return call_.operation == Operation::kAllReduce; }
+  Range combined_by(int rank, const Held& held) const override { return wanted_by(rank, held); }
 };
 
 }  // namespace

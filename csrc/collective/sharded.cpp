@@ -58,8 +58,11 @@ class Sharded final : public Exchange {
     const std::size_t n = static_cast<std::size_t>(plan_.ranks);
     const std::size_t bytes = sums_bytes();
     if (bytes == 0) return;
-    const std::size_t batch = std::max<std::size_t>(1, kGatherBytes / (n * bytes));
-    gathered_ = tools_.steps.allocate(std::min(batch, all.size()) * n * bytes);
+    const std::size_t batch = std::max<std::size_t>(1, kGatherBytes / (2 * n * bytes));
+    const std::size_t most = std::min(batch, all.size());
+    gathered_ = tools_.steps.allocate(most * n * bytes);
+    // The sums of one add arrive where they are added up.
+    packets_ = most == 1 ? gathered_ : tools_.steps.allocate(most * n * bytes);
     for (std::size_t first = 0; first < all.size(); first += batch) {
       const std::size_t count = std::min(batch, all.size() - first);
       gather_sums(all, first, count);
@@ -78,21 +81,52 @@ class Sharded final : public Exchange {
            (i * n + static_cast<std::size_t>(k)) * sums_bytes();
   }
 
-  void gather_sums(std::deque<Held>& all, std::size_t first, std::size_t count) {
+  /// A rank sends its sums of all adds in one packet. Those of a shard without columns are zero, as
+  /// everyone knows, and are in none.
+  void gather_sums(const std::deque<Held>& all, std::size_t first, std::size_t count) {
     const Timed timed(tools_.phases.gather);
     Mail& mail = tools_.mail;
+    const auto owns = [&](int k, std::size_t i) { return shard_of(all[first + i], k).size() > 0; };
+    std::vector<std::size_t> packed(static_cast<std::size_t>(mail.size()));  // bytes, by rank
+    for (std::size_t i = 0; i < count; ++i) {
+      for (int k = 0; k < mail.size(); ++k) {
+        if (!owns(k, i)) {
+          tools_.steps.clear(sums_at(i, k), sums_bytes());
+          continue;
+        }
+        if (k == mail.rank()) {
+          const void* const own = all[first + i].sums.get();
+          tools_.steps.copy(sums_at(i, k), own, sums_bytes());
+          if (count > 1) tools_.steps.copy(packet(k, count) + packed[k], own, sums_bytes());
+        }
+        packed[k] += sums_bytes();
+      }
+    }
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
-    for (std::size_t i = 0; i < count; ++i) {
-      const void* const own = all[first + i].sums.get();
-      tools_.steps.copy(sums_at(i, mail.rank()), own, sums_bytes());
-      for (int offset = 1; offset < mail.size(); ++offset) {
-        in.push_back({mail.peer(-offset), sums_at(i, mail.peer(-offset)), sums_bytes()});
-        out.push_back({mail.peer(offset), own, sums_bytes()});
-      }
+    for (int offset = 1; offset < mail.size(); ++offset) {
+      const int from = mail.peer(-offset);
+      if (packed[from] > 0) in.push_back({from, packet(from, count), packed[from]});
+      if (packed[mail.rank()] == 0) continue;
+      out.push_back({mail.peer(offset), packet(mail.rank(), count), packed[mail.rank()]});
     }
     mail.transport().await_steps();
     exchange(out, in);
+    if (count == 1) return;
+    for (int k = 0; k < mail.size(); ++k) {
+      const std::byte* next = packet(k, count);
+      for (std::size_t i = 0; i < count; ++i) {
+        if (k == mail.rank() || !owns(k, i)) continue;
+        tools_.steps.copy(sums_at(i, k), next, sums_bytes());
+        next += sums_bytes();
+      }
+    }
+  }
+
+  /// Of the sums of rank k, in a batch of `count` adds.
+  std::byte* packet(int k, std::size_t count) const {
+    const std::size_t place = static_cast<std::size_t>(k) * count * sums_bytes();
+    return static_cast<std::byte*>(count == 1 ? gathered_.get() : packets_.get()) + place;
   }
 
   // The owner combines its shard and sends each rank the part of it that the rank wants.
@@ -134,8 +168,10 @@ class Sharded final : public Exchange {
   }
 
   bool sees_all_columns() const override { return false; }
+  Range combined_by(int rank, const Held& held) const override { return shard_of(held, rank); }
 
   std::shared_ptr<void> gathered_;  // sums [adds of a batch, n, sums] float64
+  std::shared_ptr<void> packets_;   // the same by rank: [n, adds of a batch, sums]
 };
 
 }  // namespace

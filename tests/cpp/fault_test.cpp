@@ -84,6 +84,19 @@ TEST_CASE("a slow rank is not blamed for one that stopped") {
               "rank 3 did not answer within 600 ms (step 0, all_reduce krum(f=1))");
 }
 
+TEST_CASE("an echo that nobody owes yet accuses nobody") {
+  // Rank 4 stops when only rank 3 lacks its header. Its echoes would follow the header of rank 3.
+  const test::Plans plans = [](int rank) {
+    if (rank < kCulprit) return FaultPlan{};
+    return FaultPlan{.kind = FaultPlan::Kind::kFreeze, .sends_before = rank == kCulprit ? 0 : 3};
+  };
+  const auto fates = try_out({.plan_of = plans});
+  for (int rank = 0; rank < kCulprit; ++rank) {
+    CAPTURE(rank);
+    CHECK(fates[static_cast<std::size_t>(rank)].suspects == std::vector<int>{kCulprit});
+  }
+}
+
 TEST_CASE("a slow rank alone is waited for") {
   const Algorithm algorithm = GENERATE(Algorithm::kSharded, Algorithm::kRing);
   const test::Plans plans = only_culprit({.delay = milliseconds(3)});

@@ -16,7 +16,11 @@ Plans only_culprit(FaultPlan plan) {
 std::vector<Fate> try_out(const Trial& trial) {
   auto ends = local_transports(kRanks);
   std::vector<Fate> fates(kRanks);
-  std::atomic<int> waiting{kRanks - 1};
+  const auto stops = [&](int rank) {
+    return rank == kCulprit || trial.plan_of(rank).kind == FaultPlan::Kind::kFreeze;
+  };
+  std::atomic<int> waiting{0};
+  for (int rank = 0; rank < kRanks; ++rank) waiting += stops(rank) ? 0 : 1;
   run(kRanks, [&](int rank) {
     const auto index = static_cast<std::size_t>(rank);
     const auto transport =
@@ -33,7 +37,7 @@ std::vector<Fate> try_out(const Trial& trial) {
             communicator.all_reduce(x.data(), kColumns, DType::kFloat32, Rule::parse(trial.rule));
       }
     }
-    if (rank == kCulprit) {
+    if (stops(rank)) {
       while (waiting > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       transport->release();
     }
@@ -48,7 +52,7 @@ std::vector<Fate> try_out(const Trial& trial) {
       fate.message = std::string("another kind of error: ") + error.what();
     }
     fate.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
-    if (rank != kCulprit) --waiting;
+    if (!stops(rank)) --waiting;
   });
   return fates;
 }
