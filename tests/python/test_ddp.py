@@ -78,8 +78,45 @@ def test_state_dict(tmp_path):
             other.load_state_dict({**state, "version": 99})
         with pytest.raises(byzccl.InvalidArgument, match="3 ranks"):
             other.load_state_dict({**state, "excluded": [0, 0, 0]})
+        some = {"layers.0.weight": {"previous": torch.zeros(1)}}
+        for wrong, said in (
+            (None, "state must be a dict from state_dict.., got None"),
+            ([state], "got list"),
+            (torch.ones(3), "got torch.Tensor"),
+            ({}, "version None"),
+            ({"version": 1}, 'no "steps"'),
+            ({**state, "version": [1] * 999}, "version list"),
+            ({**state, "steps": "two"}, "steps must be an integer, got str"),
+            ({**state, "steps": -1}, "steps must not be negative"),
+            ({**state, "steps": 1 << 70}, "64 bits"),
+            ({**state, "excluded": 5}, "excluded must be a list of integers, got int"),
+            ({**state, "excluded": "12"}, "excluded must be a list"),
+            ({**state, "broken": [0, None]}, "broken must be an integer, got None"),
+            ({**state, "parameters": []}, "parameters must be a dict"),
+            ({**state, "parameters": {3: {}}}, "by int"),
+            ({**state, "parameters": {"a": 1}}, "parameters must be a dict"),
+            ({**state, "parameters": {"a": {}}}, 'no "previous"'),
+            (
+                {**state, "parameters": {"a": {"previous": [1.0]}}},
+                "previous must be a torch.Tensor",
+            ),
+            ({**state, "parameters": some}, "layers.0.weight"),
+        ):
+            with pytest.raises(byzccl.InvalidArgument, match=said):
+                other.load_state_dict(wrong)
+        assert other.state_dict() == robust.state_dict()
 
     run(2, body)
+
+
+def test_a_tamper_that_cannot_be_called_is_refused_before_the_ranks_meet():
+    def body(rank):
+        with pytest.raises(
+            byzccl.InvalidArgument, match="tamper must be callable or None, got str"
+        ):
+            byzccl.ddp.robustify(model(), "mean", timeout=SECONDS, tamper="sign_flip")
+
+    run(1, body)
 
 
 def test_a_step_that_fails_closed_is_nan_and_says_so():

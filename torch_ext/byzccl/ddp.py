@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from byzccl import _C, buffers, report
+from byzccl import _C, buffers, report, robust_state
+from byzccl.arguments import type_name
 from byzccl.communicator import Communicator
 from byzccl.copies import Copied, connect, release
 from byzccl.errors import InvalidArgument, TransportError
@@ -17,8 +18,6 @@ from byzccl.managed import managed_device
 from byzccl.rule import RuleLike, rule_text
 from byzccl.timeouts import Timeout
 from byzccl.wrappers import ddp_of
-
-_STATE_VERSION = 1
 
 Tamper = Callable[[torch.Tensor], None]
 
@@ -96,31 +95,12 @@ class Robust:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint needs to go on, keyed by parameter name where it concerns one."""
-        steps, excluded, broken = self._hook.counts()
-        outputs = self._hook.previous_outputs()
-        return {
-            "version": _STATE_VERSION,
-            "rule": self.rule,
-            "steps": steps,
-            "excluded": excluded,
-            "broken": broken,
-            "parameters": {name: {"previous": output} for name, output in outputs},
-        }
+        return robust_state.write(self.rule, self._hook.counts(), self._hook.previous_outputs())
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Raises InvalidArgument if the state is of another version, number of ranks or model."""
-        if state.get("version") != _STATE_VERSION:
-            raise InvalidArgument(
-                f"state of version {state.get('version')}, expected {_STATE_VERSION}"
-            )
-        if len(state["excluded"]) != self.communicator.size:
-            raise InvalidArgument(
-                f"state of {len(state['excluded'])} ranks, the group has {self.communicator.size}"
-            )
-        self._hook.load(
-            (int(state["steps"]), state["excluded"], state["broken"]),
-            [(name, entry["previous"]) for name, entry in state["parameters"].items()],
-        )
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Raises InvalidArgument if it is no state, or of another version, size or model."""
+        counts, outputs = robust_state.read(state, self.communicator.size)
+        self._hook.load(counts, outputs)
 
 
 def robustify(
@@ -156,7 +136,8 @@ def robustify(
     Raises InvalidArgument where the hook would not see every gradient (the Python reducer, delayed
     all-reduce, DDP's mixed precision, an optimizer in the backward pass), where one is sparse,
     complex or on another device, where the model has another hook, where a buffer is sparse or
-    quantized and `robust_buffers` are asked for, and where the rule is unknown or needs more ranks.
+    quantized and `robust_buffers` are asked for, where `tamper` cannot be called, and where the
+    rule is unknown or needs more ranks.
 
     On a CUDA device gradients travel over an NCCL communicator of byzccl's own, whatever the
     backend of the model's group, and no step waits for the device but those of a rule that keeps
@@ -167,6 +148,8 @@ def robustify(
     size = ddp.process_group.size()
     # Its text, and its bound on n.
     _C.explain(torch.zeros(size, 1, device="cpu"), rule_text(rule))
+    if tamper is not None and not callable(tamper):
+        raise InvalidArgument(f"tamper must be callable or None, got {type_name(tamper)}")
     if robust_buffers:
         buffers.check_buffers(ddp)
     communicator = Communicator(
