@@ -59,6 +59,11 @@ std::exception_ptr Failure::given_up() {
   return std::make_exception_ptr(TransportError("gave up: " + reason_));
 }
 
+void Failure::see_off() noexcept {
+  if (ended_ || !given_up()) return;
+  transport_->control().stay_for_others({transport_->rank()});
+}
+
 std::exception_ptr Failure::error() {
   if (!error_) error_ = given_up();
   return error_;
@@ -81,6 +86,7 @@ void Failure::strike_self(const std::string& reason, std::exception_ptr error) n
 
 /// What lies in the mail and in flights may go once the transport has let go of it.
 void Failure::end(std::exception_ptr error) noexcept {
+  ended_ = true;
   flights_.doom_all();
   transport_->abort();
   const bool held = !transport_->let_go();
@@ -97,8 +103,8 @@ std::exception_ptr Failure::judge(const PeerError& error, const std::string& con
       collective::judge(*transport_, witness(error), mail_.options().timeout, context));
 }
 
-/// Whom this rank misses. Before all have met, a rank may be late for a good reason, so who is gone
-/// says nothing of those that have not come; afterwards all that live must be there.
+/// Whom this rank misses. Before all have met, a rank may be late for a good reason: one that lives
+/// answers. Afterwards all that live must be there.
 collective::Witness Failure::witness(const PeerError& error) {
   using Kind = collective::Sighting::Kind;
   collective::Sighting seen{error.timed_out() ? Kind::kTimedOut : Kind::kGone, {}};
@@ -119,7 +125,7 @@ collective::Witness Failure::witness(const PeerError& error) {
   }
   collective::Witness witness{seen};
   if (!late) witness.lost = [this] { return mail_.lost(); };
-  if (!late && stage == Stage::kLeaving) witness.missing = [this] { return mail_.missing(); };
+  if (!late) witness.missing = [this] { return mail_.missing(); };
   return witness;
 }
 

@@ -34,6 +34,9 @@ class Failure {
   void strike(const std::exception_ptr& error, const std::string& context) noexcept;
   /// The others are told that it is this rank, for `reason`.
   void strike_self(const std::string& reason, std::exception_ptr error) noexcept;
+  /// At the end of a communicator that gave up while nothing was under way: if the board ends with
+  /// this process, the others get to read why.
+  void see_off() noexcept;
 
  private:
   std::exception_ptr given_up();
@@ -45,6 +48,7 @@ class Failure {
   collective::Mail& mail_;
   Flights& flights_;
   std::exception_ptr error_;
+  bool ended_ = false;  // and the others have been seen off
 
   std::mutex mutex_;  // guards what follows
   bool gave_up_ = false;

@@ -89,6 +89,7 @@ void Worker::stop() noexcept {
   if (!thread_.joinable()) return;
   thread_.join();
   transport_->interrupt_by(nullptr);
+  failure_.see_off();
 }
 
 void Worker::loop() {

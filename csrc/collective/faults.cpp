@@ -134,6 +134,25 @@ Verdict agree_on_verdict(Transport& transport, const Witness& witness, milliseco
   return agrees(*standing, words, me) ? *standing : contested(*standing, own, me);
 }
 
+Verdict verdict_without_board(Transport& transport, Sighting seen, milliseconds timeout,
+                              const std::string& context) {
+  const int n = transport.size();
+  const int me = transport.rank();
+  seen.everybody = seen.peers.empty() && n == 2;
+  const bool misses = seen.kind == Kind::kTimedOut || seen.kind == Kind::kGone;
+  if (!misses || n == 2) return verdict_on({{{me, seen}}, {}}, n, timeout, context);
+  const std::string saw = explain_suspects({}, {{{me, seen}}, {}}, timeout);
+  const int host = transport.board().host();
+  if (host >= 0 && host != me) {
+    return {{host},
+            concat("rank ", host, ", which hosts the store, is out of reach: the ranks ",
+                   "cannot agree any more whom to name; ", saw, " (", context, ")")};
+  }
+  return {{},
+          concat("the store is out of reach: the ranks cannot agree any more whom to name; ", saw,
+                 " (", context, ")")};
+}
+
 }  // namespace
 
 TransportError judge(Transport& transport, const Witness& witness, milliseconds timeout,
@@ -141,24 +160,20 @@ TransportError judge(Transport& transport, const Witness& witness, milliseconds 
   try {
     return error_of(agree_on_verdict(transport, witness, timeout, context));
   } catch (const std::exception&) {
-    // The board is out of reach: of those that this rank misses, all but the one that it waited for
-    // may have been driven away by that one.
-    const int n = transport.size();
-    Sighting seen = witness.seen;
-    const bool misses = seen.kind == Kind::kTimedOut || seen.kind == Kind::kGone;
-    if (misses) seen.peers.resize(std::min<std::size_t>(seen.peers.size(), 1));
-    seen.everybody = seen.peers.empty() && n == 2;
-    const Words own{{{transport.rank(), seen}}, {}};
-    return error_of(verdict_on(own, n, timeout, context));
+    return error_of(verdict_without_board(transport, witness.seen, timeout, context));
+  }
+}
+
+std::optional<bool> look_for_failure(Transport& transport) noexcept {
+  try {
+    return transport.board().get(kAlarmKey).has_value();
+  } catch (...) {
+    return std::nullopt;
   }
 }
 
 bool somebody_failed(Transport& transport) noexcept {
-  try {
-    return transport.board().get(kAlarmKey).has_value();
-  } catch (...) {  // who is near enough to it will say so
-    return false;
-  }
+  return look_for_failure(transport).value_or(false);
 }
 
 void answer(Transport& transport, Presence presence) noexcept {

@@ -6,6 +6,7 @@
 #include <byzccl/transport.hpp>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,13 +26,19 @@ struct Witness {
 
 /// Turns what this rank saw into the error that all ranks of the group throw alike: writes it on
 /// the board, reads for a short while what the others saw, and takes the first verdict that stands.
-/// One that contradicts what this rank saw itself is shown as contested, and not believed. Without
-/// a board the error says what this rank saw.
+/// One that contradicts what this rank saw itself is shown as contested, and not believed.
+///
+/// Without a board the error says what this rank saw. Whom it misses may be a victim as it is
+/// itself, so it names the rank whose process the board ended with, or nobody, unless there is but
+/// one other rank.
 /// @param context  "step 12, all_reduce krum(f=1)"
 TransportError judge(Transport& transport, const Witness& witness,
                      std::chrono::milliseconds timeout, const std::string& context);
 
-/// Whether some rank has left a word on the board that it fails.
+/// Whether some rank has left a word on the board that it fails; nothing if that is out of reach.
+std::optional<bool> look_for_failure(Transport& transport) noexcept;
+
+/// The same, and false if the board is out of reach: who is near enough to it will say so.
 bool somebody_failed(Transport& transport) noexcept;
 
 /// Tells those who judge that this rank is alive.

@@ -16,6 +16,17 @@ milliseconds patience(milliseconds timeout) {
   return std::max(timeout / 10, std::min(timeout / 2, milliseconds(1000)));
 }
 
+namespace {
+
+/// None where the worker is about to say more itself.
+std::optional<Presence> presence_in(const Waits::State& state) {
+  if (state.doing == Doing::kWaits) return Presence::kWaits;
+  if (state.doing == Doing::kPosts || state.stage == Stage::kLeaving) return std::nullopt;
+  return state.stage == Stage::kTogether ? Presence::kHere : Presence::kIdle;
+}
+
+}  // namespace
+
 Sentry::Sentry(Transport& transport, const Waits& waits, const CommunicatorOptions& options)
     : transport_(transport),
       waits_(waits),
@@ -66,12 +77,13 @@ void Sentry::warn(const Waits::State& state, Deadline now) {
 }
 
 void Sentry::respond(const Waits::State& state) {
-  const bool waits = state.doing == Doing::kWaits;
-  if (!waits && !(state.stage == Stage::kTogether && state.doing == Doing::kComputes)) return;
-  const Presence presence = waits ? Presence::kWaits : Presence::kHere;
-  if (answered_ == presence || answered_ == Presence::kWaits) return;
-  if (!somebody_failed(transport_)) return;
-  answer(transport_, presence);
+  const std::optional<Presence> presence = presence_in(state);
+  if (!presence || answered_ == presence || answered_ == Presence::kWaits) return;
+  if (board_is_lost_) return;
+  const std::optional<bool> failed = look_for_failure(transport_);
+  board_is_lost_ = !failed;
+  if (!failed.value_or(false)) return;
+  answer(transport_, *presence);
   answered_ = presence;
 }
 

@@ -23,7 +23,7 @@ namespace byzccl::collective {
 std::chrono::milliseconds patience(std::chrono::milliseconds timeout);
 
 /// A thread of its own, which looks every now and then. It leaves the board alone unless the worker
-/// has been at one thing for a while.
+/// has been at one thing, or at nothing, for a while; and for good once the board is out of reach.
 class Sentry {
  public:
   /// All of these outlive it.
@@ -50,6 +50,7 @@ class Sentry {
   Deadline looked_ = Clock::now();
   Deadline silent_until_ = {};
   std::optional<Presence> answered_;
+  bool board_is_lost_ = false;
   std::int64_t call_ = 0;  // that `warned_` is about
   std::set<int> warned_;
 

@@ -22,6 +22,7 @@ constexpr std::string_view kKindLetters = "tglac";
 constexpr char kEverybody = '*';
 constexpr std::string_view kWaits = "waits";
 constexpr std::string_view kHere = "here";
+constexpr std::string_view kIdle = "idle";
 
 bool contains(const std::vector<int>& ranks, int rank) {
   return std::find(ranks.begin(), ranks.end(), rank) != ranks.end();
@@ -121,12 +122,21 @@ std::optional<Sighting> parse_sighting(const std::string& text, int n) {
 }
 
 std::string to_text(Presence presence) {
-  return std::string(presence == Presence::kWaits ? kWaits : kHere);
+  switch (presence) {
+    case Presence::kWaits:
+      return std::string(kWaits);
+    case Presence::kHere:
+      return std::string(kHere);
+    case Presence::kIdle:
+      break;
+  }
+  return std::string(kIdle);
 }
 
 std::optional<Presence> parse_presence(const std::string& text) {
   if (text == kWaits) return Presence::kWaits;
   if (text == kHere) return Presence::kHere;
+  if (text == kIdle) return Presence::kIdle;
   return std::nullopt;
 }
 

@@ -40,6 +40,7 @@ using Sightings = std::map<int, Sighting>;
 enum class Presence {
   kWaits,  ///< it waits for another rank itself
   kHere,   ///< it is in the exchange, but computes, or its caller has not made the next call
+  kIdle,   ///< it lives, and is in no exchange
 };
 
 std::string to_text(Presence presence);

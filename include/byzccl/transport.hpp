@@ -73,6 +73,8 @@ class Board {
   virtual std::optional<std::string> get(const std::string& key) = 0;
   /// Writes `value` unless the key is there already; returns what stands: the first writer wins.
   virtual std::string put_first(const std::string& key, const std::string& value) = 0;
+  /// The rank with whose process the board ends; -1: with none of them, or it is not known.
+  virtual int host() const { return -1; }
 };
 
 /// Point-to-point messages among `size` ranks. Between two ranks the messages of a channel arrive

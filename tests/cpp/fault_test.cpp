@@ -112,14 +112,25 @@ TEST_CASE("what follows a failure fails with the same words") {
               "rank 3 closed the connection (step 0, all_reduce krum(f=1))");
 }
 
-TEST_CASE("without a board a rank says what it saw") {
-  const test::Plans plans = [](int rank) {
-    FaultPlan plan{.board_fails = true};
-    if (rank == kCulprit) plan.kind = FaultPlan::Kind::kDie;
+TEST_CASE("without a board a rank names its host, and else nobody: whom it lost may be a victim") {
+  const int host = GENERATE(-1, kCulprit);
+  const auto kind = GENERATE(FaultPlan::Kind::kFreeze, FaultPlan::Kind::kDie);
+  const test::Plans plans = [&](int rank) {
+    FaultPlan plan{.board_fails = true, .board_host = host};
+    if (rank == kCulprit) plan.kind = kind;
     return plan;
   };
-  check_named(try_out({.plan_of = plans}),
-              "rank 3 closed the connection (step 0, all_reduce krum(f=1))");
+  const auto fates = try_out({.plan_of = plans});
+  const std::string begin =
+      host < 0 ? "the store is out of reach: " : "rank 3, which hosts the store, is out of reach: ";
+  for (int rank = 0; rank < kRanks; ++rank) {
+    if (rank == kCulprit) continue;
+    const Fate& fate = fates[static_cast<std::size_t>(rank)];
+    CAPTURE(rank, fate.message);
+    CHECK(fate.message.starts_with(begin));
+    CHECK(fate.suspects == (host < 0 ? std::vector<int>{} : std::vector<int>{host}));
+    CHECK(fate.took < test::kTimeout + kGrace + kSlack);
+  }
 }
 
 /// One rank stops in its own way while the others wait for it.

@@ -115,6 +115,15 @@ TEST_CASE("who answers that it waits is not named with the one that is silent") 
   CHECK(error.suspects() == Ranks{2});
 }
 
+TEST_CASE(
+    "who lives but has not called is not named beside one that is gone, who says nothing is") {
+  const auto ends = local_transports(5);
+  answer(*ends[1], Presence::kIdle);
+  Witness witness = saw({Kind::kGone, {2}});
+  witness.missing = [] { return Ranks{1, 2, 3}; };  // rank 4 has sent all that it is to send
+  CHECK(judge_as(*ends[0], witness).suspects() == Ranks{2, 3});
+}
+
 TEST_CASE("the alarm is raised by who judges and by who gives up") {
   for (const bool judges : {false, true}) {
     const auto ends = local_transports(2);

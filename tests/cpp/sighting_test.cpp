@@ -120,6 +120,7 @@ TEST_CASE("who answers that it waits is a victim; who is only there still keeps 
   const Sightings sightings = {{0, {Kind::kTimedOut, {2, 1}}}};
   CHECK(suspects_of({sightings, {{1, Presence::kWaits}}}, 3) == Ranks{2});
   CHECK(suspects_of({sightings, {{1, Presence::kHere}}}, 3) == Ranks{1, 2});
+  CHECK(suspects_of({sightings, {{1, Presence::kIdle}}}, 3) == Ranks{1, 2});
 }
 
 TEST_CASE("sightings and answers survive the board") {
@@ -140,7 +141,7 @@ TEST_CASE("sightings and answers survive the board") {
   const auto both = parse_sighting(to_text(Sighting{Kind::kTimedOut, {1}, "", true}), 2);
   REQUIRE(both.has_value());
   CHECK((both->peers == Ranks{1} && both->everybody));
-  for (const Presence presence : {Presence::kWaits, Presence::kHere}) {
+  for (const Presence presence : {Presence::kWaits, Presence::kHere, Presence::kIdle}) {
     CHECK(parse_presence(to_text(presence)) == presence);
   }
   CHECK_FALSE(parse_presence("wait").has_value());

@@ -83,6 +83,46 @@ def test_a_handler_that_raises_is_heard():
     run(2, body)
 
 
+@pytest.mark.parametrize("call", ["all_reduce", "reduce", "begin"])
+def test_what_a_handler_raises_when_a_call_was_made_is_no_second_call(call, monkeypatch):
+    """It comes between the core's return and the handle: the others have the call, and no more."""
+
+    class Preempted(Exception):
+        pass
+
+    def body(rank):
+        communicator = byzccl.Communicator(timeout=timedelta(seconds=20))
+        x = torch.full((5,), float(rank))
+        if rank == 0:
+
+            def preempted(*arguments: object) -> None:
+                raise Preempted
+
+            for handle in ("Pending", "Exchange"):
+                monkeypatch.setattr(f"byzccl.communicator.{handle}", preempted)
+            with pytest.raises(Preempted):
+                CALLS[call](communicator, x)
+            monkeypatch.undo()
+        else:
+            made = CALLS[call](communicator, x)
+            if call == "begin":
+                del made
+            else:
+                made.wait()
+        y = torch.full((5,), float(rank))
+        communicator.all_reduce(y, "mean").wait()
+        assert torch.equal(y, torch.full((5,), 0.5))
+
+    run(2, body)
+
+
+CALLS = {
+    "all_reduce": lambda communicator, x: communicator.all_reduce(x, "mean"),
+    "reduce": lambda communicator, x: communicator.reduce(x, "mean", 0),
+    "begin": lambda communicator, x: communicator.begin("mean"),
+}
+
+
 class Heard(logging.Handler):
     def __init__(self) -> None:
         super().__init__()

@@ -70,12 +70,14 @@ class Adversary:
     def craft(self, honest: Tensor, n: int, f: int, rank: int, step: int) -> Tensor: ...
 
 def descriptors(size: int) -> list[int] | None: ...
-def meet(store: Store, rank: int, size: int, timeout_ms: int, device: device) -> Backend: ...
+def meet(
+    store: Store, rank: int, size: int, timeout_ms: int, device: device
+) -> tuple[Backend, int]: ...
 
 class Communicator:
     def __init__(
         self,
-        backend: Backend,
+        met: tuple[Backend, int],
         store: Store,
         algorithm: str,
         timeout_ms: int,

@@ -103,12 +103,12 @@ class Communicator:
         if self.device.type == "cuda":
             launch_order.warn()
         timeout_ms = timeout // timedelta(milliseconds=1)
-        gloo = _C.meet(store, rank, size, timeout_ms, self.device)
+        met = _C.meet(store, rank, size, timeout_ms, self.device)
         self.rank = rank
         self.size = size
         self.algorithm = algorithm
         self._core: _C.Communicator | None = _C.Communicator(
-            gloo,
+            met,
             store,
             algorithm,
             timeout_ms,
@@ -133,19 +133,19 @@ class Communicator:
             text = rule_text(rule)
             target = tensor_of(tensor, "tensor").detach()
             before = optional_tensor_of(previous, "previous")
-        with self._call() as core:
+        with self._preparing():
             flat = _contiguous(target)
             before = None if before is None else _contiguous(before.detach())
-            return Pending(core.all_reduce(flat, text, before), self, target, flat)
+        return Pending(self._open().all_reduce(flat, text, before), self, target, flat)
 
     def reduce(self, tensor: torch.Tensor, rule: RuleLike, dst: int) -> Pending:
         """`tensor` becomes the aggregate on rank `dst` of the group; elsewhere it stays."""
         with self._given():
             text, root = rule_text(rule), integer_of(dst, "dst", 32)
             target = tensor_of(tensor, "tensor").detach()
-        with self._call() as core:
+        with self._preparing():
             flat = _contiguous(target)
-            return Pending(core.reduce(flat, text, root), self, target, flat)
+        return Pending(self._open().reduce(flat, text, root), self, target, flat)
 
     def reduce_scatter(self, output: torch.Tensor, input: torch.Tensor, rule: RuleLike) -> Pending:
         """`output` [d / n] becomes this rank's part of the aggregate of the inputs [d]."""
@@ -153,10 +153,9 @@ class Communicator:
             text = rule_text(rule)
             target = tensor_of(output, "output").detach()
             source = tensor_of(input, "input").detach()
-        with self._call() as core:
-            flat = _contiguous(target)
-            pending = core.reduce_scatter(flat, _contiguous(source), text)
-            return Pending(pending, self, target, flat)
+        with self._preparing():
+            flat, source = _contiguous(target), _contiguous(source)
+        return Pending(self._open().reduce_scatter(flat, source, text), self, target, flat)
 
     def begin(self, rule: RuleLike) -> Exchange:
         """Opens a reduction in pieces: add() each contiguous tensor, then finish().
@@ -165,8 +164,7 @@ class Communicator:
         """
         with self._given():
             text = rule_text(rule)
-        with self._call() as core:
-            return Exchange(core.begin(text), self)
+        return Exchange(self._open().begin(text), self)
 
     @property
     def bytes_sent(self) -> int:
@@ -181,7 +179,8 @@ class Communicator:
     def abort(self, reason: str) -> None:
         """Gives up: whatever is under way fails with a TransportError that carries `reason`.
 
-        Any text: what does not print becomes "?", and the other ranks get its first 4096 bytes.
+        Any text: what does not print becomes "?", and the other ranks get its first 4096 bytes. On
+        the rank that hosts the store close() then waits, for up to 5 s, until they have read it.
         """
         self._open().abort(words_of(reason, "reason"))
 
@@ -207,13 +206,14 @@ class Communicator:
             raise
 
     @contextlib.contextmanager
-    def _call(self) -> Iterator[_C.Communicator]:
-        """The core, for one call. The other ranks hear of a mistake that keeps the call from it."""
+    def _preparing(self) -> Iterator[None]:
+        """The other ranks hear of what keeps a call from the core.
+
+        Not around the call itself: what a signal's handler raises comes once it was made.
+        """
         core = self._open()
         try:
-            yield core
-        except Error:  # of the core, which has told them
-            raise
+            yield
         except Exception as error:
             core.refuse(f"{type(error).__name__}: {error}")
             raise

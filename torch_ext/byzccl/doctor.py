@@ -83,8 +83,8 @@ def exchange_between_two(algorithm: str) -> float:
     def body(rank: int) -> None:
         try:
             own = PrefixStore("doctor", store)
-            gloo = _C.meet(own, rank, 2, 10_000, torch.device("cpu"))
-            communicator = _C.Communicator(gloo, own, algorithm, 10_000, 1 << 20)
+            met = _C.meet(own, rank, 2, 10_000, torch.device("cpu"))
+            communicator = _C.Communicator(met, own, algorithm, 10_000, 1 << 20)
             x = torch.full((1000,), 2.0 * rank)
             start = time.perf_counter()
             communicator.all_reduce(x, "mean").wait()

@@ -155,7 +155,7 @@ def _exchange(index: int) -> str:
     gloo = ProcessGroupGloo(store, 0, 1, limit)
     device = torch.device("cuda", index)
     communicator = _C.Communicator(
-        gloo, store, "sharded", 30_000, 1 << 20, _C.Wire(), device=device
+        (gloo, -1), store, "sharded", 30_000, 1 << 20, _C.Wire(), device=device
     )
     x = torch.full((1000,), 2.0, device=device)
     start = time.perf_counter()

@@ -24,9 +24,13 @@ namespace byzccl::torch {
 /// Gloo closes every connection of a group when one wait runs out of time, and abort() makes use of
 /// that to tell the peers. So the backend must serve this transport alone.
 ///
+/// `store_host` is the rank with whose process the store ends: it is named when the store is out of
+/// reach. -1: none, or it is not known.
+///
 /// @throws TransportError if the store cannot be reached
 std::shared_ptr<Transport> c10d_transport(c10::intrusive_ptr<c10d::Backend> backend,
-                                          const c10::intrusive_ptr<c10d::Store>& store);
+                                          const c10::intrusive_ptr<c10d::Store>& store,
+                                          int store_host = -1);
 
 /// Messages of tensors on `device`, a CUDA device, over an NCCL communicator of its own; `control`,
 /// which reaches the same ranks from host memory, carries all else. All ranks call it at once. A

@@ -83,10 +83,10 @@ class NoMessage : public Work {
 class C10dTransport : public Transport {
  public:
   C10dTransport(c10::intrusive_ptr<c10d::Backend> backend,
-                const c10::intrusive_ptr<c10d::Store>& store)
+                const c10::intrusive_ptr<c10d::Store>& store, int store_host)
       : backend_(std::move(backend)),
         store_(store),
-        board_(store, kBoardLimit),
+        board_(store, kBoardLimit, store_host),
         sent_(static_cast<std::size_t>(backend_->getSize())),
         received_(sent_) {}
 
@@ -238,8 +238,9 @@ class C10dTransport : public Transport {
 }  // namespace
 
 std::shared_ptr<Transport> c10d_transport(c10::intrusive_ptr<c10d::Backend> backend,
-                                          const c10::intrusive_ptr<c10d::Store>& store) {
-  return std::make_shared<C10dTransport>(std::move(backend), store);
+                                          const c10::intrusive_ptr<c10d::Store>& store,
+                                          int store_host) {
+  return std::make_shared<C10dTransport>(std::move(backend), store, store_host);
 }
 
 }  // namespace byzccl::torch

@@ -9,8 +9,8 @@ namespace byzccl::torch {
 std::unique_ptr<Communicator> make_communicator(const c10::intrusive_ptr<c10d::Store>& store,
                                                 int rank, int size, CommunicatorOptions options,
                                                 at::Device device) {
-  auto gloo = meet({store, rank, size, options.timeout, device.is_cpu() ? "cpu" : "cuda", nullptr});
-  auto transport = c10d_transport(std::move(gloo), store);
+  Met met = meet({store, rank, size, options.timeout, device.is_cpu() ? "cpu" : "cuda", nullptr});
+  auto transport = c10d_transport(std::move(met.backend), store, met.store_host);
   if (!device.is_cpu()) {
     transport = cuda_transport(std::move(transport), device, options.timeout);
   }

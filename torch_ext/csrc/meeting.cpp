@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <byzccl/meeting_failure.hpp>
+#include <charconv>
 #include <exception>
 #include <map>
 #include <memory>
@@ -33,6 +34,8 @@ using Kind = MeetingFailure::Kind;
 constexpr std::string_view kCome = "come";
 constexpr std::string_view kMet = "met";
 constexpr std::string_view kLeft = "left";
+/// The rank that hosts the store, if one does.
+const std::string kHost = "host";
 
 /// What keeps this rank from coming lies with itself.
 class LocalError : public Error {
@@ -60,16 +63,18 @@ class Meeting {
         board_(std::make_shared<StoreBoard>(party.store, std::min(party.timeout, kLongestOfGloo))),
         seat_(board_, party.rank, party.size) {}
 
-  c10::intrusive_ptr<c10d::Backend> hold() {
+  Met hold() {
     check_descriptors();
     board_->put(key(kCome, party_.rank), party_.device);
     await(kCome, "each must create the communicator");
     check_devices();
     auto backend = connect();
+    tell_host();
     board_->put(key(kMet, party_.rank), "");
     await(kMet, "the others have connected");
+    const int host = store_host();
     leave_nothing();
-    return backend;
+    return {std::move(backend), host};
   }
 
   ~Meeting() {
@@ -208,6 +213,23 @@ class Meeting {
     board_->put(key(kLeft, party_.rank), "");
     if (!board_->has(keys(kLeft))) return;
     for (const std::string_view stage : {kCome, kMet, kLeft}) board_->remove(keys(stage));
+    board_->remove({kHost});
+  }
+
+  /// Before this rank has met: then all know when all have.
+  void tell_host() {
+    if (!hosts(*party_.store)) return;
+    const std::string mine = std::to_string(party_.rank);
+    // A process that was forked from the host holds its socket, and takes itself for it.
+    if (board_->put_first(kHost, mine) != mine) board_->put(kHost, "several");
+  }
+
+  int store_host() {
+    const std::string text = board_->get(kHost).value_or("");
+    int rank = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rank);
+    const bool known = error == std::errc() && end == text.data() + text.size();
+    return known && rank >= 0 && rank < party_.size ? rank : -1;
   }
 
   /// If the store ends with this process: until all but the suspects have read what it holds.
@@ -234,7 +256,7 @@ class Meeting {
 
 }  // namespace
 
-c10::intrusive_ptr<c10d::Backend> meet(const Party& party) {
+Met meet(const Party& party) {
   Meeting meeting(party);
   try {
     try {

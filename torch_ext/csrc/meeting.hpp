@@ -22,13 +22,19 @@ struct Party {
   std::function<void()> interrupt;  ///< called often; what it throws ends the meeting
 };
 
-/// A Gloo backend that is connected to all other ranks, and serves this communicator alone.
+struct Met {
+  /// Connected to all other ranks; it serves this communicator alone.
+  c10::intrusive_ptr<c10d::Backend> backend;
+  int store_host;  ///< the rank with whose process the store ends; -1: none that is known
+};
+
+/// Meets the others.
 ///
 /// It ends within the timeout and the few seconds of a verdict, whatever the store and the other
 /// ranks do, and all ranks that it fails on name the same ones: those that did not come, did not
 /// complete, or said what keeps them from it. When all have met, no key of theirs is left.
 ///
 /// @throws TransportError, MismatchError if the devices differ
-c10::intrusive_ptr<c10d::Backend> meet(const Party& party);
+Met meet(const Party& party);
 
 }  // namespace byzccl::torch

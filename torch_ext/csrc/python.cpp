@@ -18,6 +18,7 @@
 #include "descriptors.hpp"
 #include "gloo_backend.hpp"
 #include "meeting.hpp"
+#include "message_of.hpp"
 #include "on_cuda.hpp"
 #include "python_attack.hpp"
 #include "python_errors.hpp"
@@ -55,8 +56,10 @@ std::shared_ptr<byzccl::Transport> over(const Wire& wire,
   return byzccl::deceiving_transport(std::move(transport), attack);
 }
 
-std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& backend,
-                                   const c10::intrusive_ptr<c10d::Store>& store,
+/// A backend, and the rank that hosts the store, or -1.
+using Met = std::pair<c10::intrusive_ptr<c10d::Backend>, int>;
+
+std::unique_ptr<Communicator> make(const Met& met, const c10::intrusive_ptr<c10d::Store>& store,
                                    const std::string& algorithm, std::int64_t timeout_ms,
                                    std::int64_t chunk_bytes, const Wire& wire,
                                    const at::Device& device) {
@@ -68,7 +71,7 @@ std::unique_ptr<Communicator> make(const c10::intrusive_ptr<c10d::Backend>& back
       .chunk_bytes = static_cast<std::size_t>(chunk_bytes),
       .warn = byzccl::torch::log_warning,
   };
-  auto transport = byzccl::torch::c10d_transport(backend, store);
+  auto transport = byzccl::torch::c10d_transport(met.first, store, met.second);
   if (device.is_cpu()) {
     transport = over(wire, std::move(transport));
   } else {
@@ -95,21 +98,33 @@ void see_signals() {
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
 
-c10::intrusive_ptr<c10d::Backend> meet(const c10::intrusive_ptr<c10d::Store>& store, int rank,
-                                       int size, std::int64_t timeout_ms,
-                                       const at::Device& device) {
+Met meet(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size, std::int64_t timeout_ms,
+         const at::Device& device) {
   BYZCCL_CHECK(timeout_ms >= 1, "timeout must be at least 1 ms, got ", timeout_ms);
   const py::gil_scoped_release release;
-  return byzccl::torch::meet({store, rank, size, std::chrono::milliseconds(timeout_ms),
-                              c10::DeviceTypeName(device.type(), true), see_signals});
+  auto met = byzccl::torch::meet({store, rank, size, std::chrono::milliseconds(timeout_ms),
+                                  c10::DeviceTypeName(device.type(), true), see_signals});
+  return {std::move(met.backend), met.store_host};
 }
 
-/// A rule that cannot be read is a call that the other ranks must not wait for.
-byzccl::Rule parse(Communicator& communicator, const std::string& rule) {
+/// `call` with the rule that is written in `rule`. A rule that cannot be read, or a tensor whose
+/// memory torch does not give, is a call that the other ranks must not wait for.
+template <class Call>
+auto told(Communicator& communicator, const std::string& rule, const Call& call) {
+  const auto parsed = [&] {
+    try {
+      return byzccl::Rule::parse(rule);
+    } catch (const byzccl::InvalidArgument& error) {
+      communicator.refuse(error.what());
+      throw;
+    }
+  }();
   try {
-    return byzccl::Rule::parse(rule);
-  } catch (const byzccl::InvalidArgument& error) {
-    communicator.refuse(error.what());
+    return call(parsed);
+  } catch (const byzccl::Error&) {  // it has told them itself
+    throw;
+  } catch (const std::exception& error) {
+    communicator.refuse(byzccl::torch::message_of(error));
     throw;
   }
 }
@@ -187,16 +202,15 @@ void bind_communicator(py::module_& m) {
 
   // Shared: a Reducer's hook uses it for as long as it is there.
   py::class_<Communicator, std::shared_ptr<Communicator>>(m, "Communicator")
-      .def(py::init([](const c10::intrusive_ptr<c10d::Backend>& backend,
-                       const c10::intrusive_ptr<c10d::Store>& store, const std::string& algorithm,
-                       std::int64_t timeout_ms, std::int64_t chunk_bytes, const Wire& wire,
-                       const at::Device& device) {
+      .def(py::init([](const Met& met, const c10::intrusive_ptr<c10d::Store>& store,
+                       const std::string& algorithm, std::int64_t timeout_ms,
+                       std::int64_t chunk_bytes, const Wire& wire, const at::Device& device) {
              const py::gil_scoped_release release;
              return std::shared_ptr<Communicator>(
-                 make(backend, store, algorithm, timeout_ms, chunk_bytes, wire, device).release(),
+                 make(met, store, algorithm, timeout_ms, chunk_bytes, wire, device).release(),
                  byzccl::torch::WithoutGil<Communicator>());
            }),
-           py::arg("backend"), py::arg("store"), py::arg("algorithm"), py::arg("timeout_ms"),
+           py::arg("met"), py::arg("store"), py::arg("algorithm"), py::arg("timeout_ms"),
            py::arg("chunk_bytes"), py::arg("wire") = Wire(),
            py::arg("device") = at::Device(at::kCPU))
       .def_property_readonly("rank", &Communicator::rank)
@@ -209,23 +223,32 @@ void bind_communicator(py::module_& m) {
           "all_reduce",
           [](Communicator& c, at::Tensor tensor, const std::string& rule,
              std::optional<at::Tensor> previous) {
-            return c.all_reduce(std::move(tensor), parse(c, rule), std::move(previous));
+            return told(c, rule, [&](const byzccl::Rule& parsed) {
+              return c.all_reduce(std::move(tensor), parsed, std::move(previous));
+            });
           },
           py::arg("tensor"), py::arg("rule"), py::arg("previous") = std::nullopt, NoGil())
       .def(
           "reduce",
           [](Communicator& c, at::Tensor tensor, const std::string& rule, int root) {
-            return c.reduce(std::move(tensor), parse(c, rule), root);
+            return told(c, rule, [&](const byzccl::Rule& parsed) {
+              return c.reduce(std::move(tensor), parsed, root);
+            });
           },
           py::arg("tensor"), py::arg("rule"), py::arg("root"), NoGil())
       .def(
           "reduce_scatter",
           [](Communicator& c, at::Tensor out, at::Tensor in, const std::string& rule) {
-            return c.reduce_scatter(std::move(out), std::move(in), parse(c, rule));
+            return told(c, rule, [&](const byzccl::Rule& parsed) {
+              return c.reduce_scatter(std::move(out), std::move(in), parsed);
+            });
           },
           py::arg("output"), py::arg("input"), py::arg("rule"), NoGil())
       .def(
-          "begin", [](Communicator& c, const std::string& rule) { return c.begin(parse(c, rule)); },
+          "begin",
+          [](Communicator& c, const std::string& rule) {
+            return told(c, rule, [&](const byzccl::Rule& parsed) { return c.begin(parsed); });
+          },
           py::arg("rule"), NoGil())
       .def(
           "refuse", [](Communicator& c, const std::string& mistake) { c.refuse(mistake); },

@@ -58,8 +58,9 @@ struct StoreBoard::Call {
   }
 };
 
-StoreBoard::StoreBoard(c10::intrusive_ptr<c10d::Store> store, std::chrono::milliseconds limit)
-    : lines_(std::make_shared<Lines>()), limit_(limit) {
+StoreBoard::StoreBoard(c10::intrusive_ptr<c10d::Store> store, std::chrono::milliseconds limit,
+                       int host)
+    : lines_(std::make_shared<Lines>()), limit_(limit), host_(host) {
   lines_->shared = std::move(store);
 }
 

@@ -27,11 +27,13 @@ namespace byzccl::torch {
 /// A question may be put to the store twice, and late: it must be safe to repeat.
 class StoreBoard : public Board {
  public:
-  StoreBoard(c10::intrusive_ptr<c10d::Store> store, std::chrono::milliseconds limit);
+  /// `host` is what host() says.
+  StoreBoard(c10::intrusive_ptr<c10d::Store> store, std::chrono::milliseconds limit, int host = -1);
 
   void put(const std::string& key, const std::string& value) override;
   std::optional<std::string> get(const std::string& key) override;
   std::string put_first(const std::string& key, const std::string& value) override;
+  int host() const override { return host_; }
 
   /// Whether all of `keys` are there. Never waits for them.
   bool has(const std::vector<std::string>& keys);
@@ -50,6 +52,7 @@ class StoreBoard : public Board {
 
   std::shared_ptr<Lines> lines_;
   std::chrono::milliseconds limit_;
+  const int host_;
   std::atomic<bool> busy_ = false;
   std::atomic<bool> silent_ = false;
 };

@@ -11,12 +11,15 @@ namespace {
 
 class BrokenBoard final : public Board {
  public:
+  explicit BrokenBoard(int host) : host_(host) {}
   void put(const std::string&, const std::string&) override { fail(); }
   std::optional<std::string> get(const std::string&) override { fail(); }
   std::string put_first(const std::string&, const std::string&) override { fail(); }
+  int host() const override { return host_; }
 
  private:
   [[noreturn]] static void fail() { throw Error("the board is out of reach"); }
+  const int host_;
 };
 
 class SlowWork final : public Work {
@@ -40,7 +43,7 @@ class SlowWork final : public Work {
 FaultyTransport::FaultyTransport(std::shared_ptr<Transport> inner, FaultPlan plan)
     : PassingTransport(std::move(inner)),
       plan_(std::move(plan)),
-      broken_board_(std::make_unique<BrokenBoard>()) {}
+      broken_board_(std::make_unique<BrokenBoard>(plan_.board_host)) {}
 
 std::unique_ptr<Work> FaultyTransport::send(int peer, const void* data, std::size_t bytes,
                                             Channel channel) {

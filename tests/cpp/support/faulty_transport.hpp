@@ -26,6 +26,7 @@ struct FaultPlan {
   int sends_before = 0;                ///< sends that still go out before the fault strikes
   std::chrono::milliseconds delay{0};  ///< before every wait: a slow rank
   bool board_fails = false;            ///< the board is out of reach
+  int board_host = -1;                 ///< with whom it ended, as far as this rank knows
   /// Changes what this rank sends to `peer` on `channel`.
   std::function<void(int peer, Channel channel, std::span<std::byte> message)> rewrite = {};
 };
