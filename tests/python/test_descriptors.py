@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is collected gives its descriptors and threads back, though its group lives on."""
 
+import contextlib
 import gc
 import os
 import time
@@ -107,6 +108,41 @@ def test_descriptors_come_back(use):
             assert settles_at(before[0]), f"{held()} after {before[0]}"
 
     run(3, body, tcp=True)
+
+
+def sockets() -> int:
+    """Those that this process holds open."""
+    gc.collect()
+    folder = "/proc/self/fd"
+    count = 0
+    for name in os.listdir(folder):
+        with contextlib.suppress(OSError):  # that of the listing is gone
+            count += os.readlink(f"{folder}/{name}").startswith("socket:")
+    return count
+
+
+@pytest.mark.parametrize("names", ["lo", "lo,lo", "lo,lo,lo"])
+def test_a_failure_closes_the_connections_over_every_interface(names, monkeypatch):
+    """Though the communicator lives on."""
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", names)
+    interfaces = names.count(",") + 1
+
+    def body(rank):
+        kept = byzccl.Communicator(timeout=10)
+        kept.all_reduce(torch.ones(3), "median").wait()
+        dist.barrier()
+        open_before = sockets()
+        if rank == 1:
+            kept.abort("enough")
+        with pytest.raises(byzccl.TransportError, match="enough"):
+            kept.all_reduce(torch.ones(3), "median").wait()
+        deadline = time.monotonic() + 10
+        while sockets() > open_before - 2 * interfaces and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert sockets() <= open_before - 2 * interfaces, f"{sockets()} after {open_before}"
+        dist.barrier()
+
+    run(3, body)
 
 
 def test_all_reduce_keeps_them_for_its_next_call():

@@ -15,6 +15,7 @@
 
 #include "byzccl_torch.hpp"
 #include "c10d_piece.hpp"
+#include "gloo_backend.hpp"
 #include "message_of.hpp"
 #include "slots.hpp"
 #include "store_board.hpp"
@@ -205,15 +206,17 @@ class C10dTransport : public Transport {
   }
 
   /// Gloo has no call that closes connections. A wait that runs out of time closes those of the
-  /// whole group, and so the peers learn of it.
+  /// whole group over one interface, and so the peers learn of it.
   void close_pairs() noexcept {
     if (closed_.exchange(true) || size() < 2) return;
-    quietly([&] {
-      char byte = 0;
-      std::vector<at::Tensor> tensors{at::from_blob(&byte, {1}, at::kByte)};
-      backend_->recv(tensors, (rank() + 1) % size(), static_cast<int>(wire::kLastTag))
-          ->wait(milliseconds(1));
-    });
+    for (std::size_t set = 0; set < connection_sets(*backend_); ++set) {
+      quietly([&] {
+        char byte = 0;
+        std::vector<at::Tensor> tensors{at::from_blob(&byte, {1}, at::kByte)};
+        const int tag = static_cast<int>(wire::kLastTag - set);
+        backend_->recv(tensors, (rank() + 1) % size(), tag)->wait(milliseconds(1));
+      });
+    }
   }
 
   template <class F>

@@ -3,6 +3,7 @@
 
 #include "gloo_backend.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -32,6 +33,11 @@ c10::intrusive_ptr<c10d::Backend> eager_gloo(const c10::intrusive_ptr<c10d::Stor
   options->threads = 2 * static_cast<int>(options->devices.size());
   on_devices();
   return c10::make_intrusive<Gloo>(store, rank, size, std::move(options));
+}
+
+std::size_t connection_sets(c10d::Backend& backend) {
+  auto* const gloo = dynamic_cast<Gloo*>(&backend);
+  return gloo == nullptr ? 1 : std::max<std::size_t>(1, gloo->getOptions()->devices.size());
 }
 
 }  // namespace byzccl::torch

@@ -27,4 +27,8 @@ c10::intrusive_ptr<c10d::Backend> eager_gloo(const c10::intrusive_ptr<c10d::Stor
                                              int size, std::chrono::milliseconds timeout,
                                              const std::function<void()>& on_devices);
 
+/// Over several interfaces Gloo has as many sets of connections, and a message's tag, modulo their
+/// number, says over which it travels. 1 for what is not Gloo.
+std::size_t connection_sets(c10d::Backend& backend);
+
 }  // namespace byzccl::torch
