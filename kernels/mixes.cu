@@ -38,9 +38,8 @@ __device__ void list_vectors(double weight, Mix& mix) {
   __syncthreads();
 }
 
-/// Adds vector `index` behind those that are listed.
+/// Adds vector `index` behind those that are listed. One thread's work, as finish().
 __device__ void append(int index, double weight, Mix& mix) {
-  if (threadIdx.x != 0) return;
   if (mix.count == 0) mix.copies = weight == 1;
   mix.vector[mix.count] = static_cast<std::uint16_t>(index);
   mix.weight[mix.count] = weight;
@@ -49,7 +48,6 @@ __device__ void append(int index, double weight, Mix& mix) {
 
 /// What else makes a mix.
 __device__ void finish(double divisor, double scale, bool absent, Mix& mix) {
-  if (threadIdx.x != 0) return;
   mix.absent = absent;
   mix.divisor = divisor;
   mix.scale = scale;
@@ -63,6 +61,7 @@ __global__ void __launch_bounds__(kThreads)
   const int rank = static_cast<int>(threadIdx.x);
   const bool absent = row >= outcome.rows;
   list_vectors(!absent && rank < ranks ? decision.weights[row * ranks + rank] : 0, mixes[row]);
+  if (rank != 0) return;
   const double divisor = outcome.divisor > 0 ? mixes[row].count : 0;
   if (!absent && has_previous && outcome.previous_weight != 0) {  // no previous output is zeros
     append(ranks, outcome.previous_weight, mixes[row]);
@@ -83,6 +82,7 @@ __global__ void __launch_bounds__(kThreads)
   const bool absent = scale < 0;
   const bool used = rank < ranks && buckets.of[rank] == row && !absent;
   list_vectors(used ? 1 : 0, mixes[row]);
+  if (rank != 0) return;
   if (row == rows) append(ranks, 1, mixes[row]);
   finish(mixes[row].count, scale, absent, mixes[row]);
 }
