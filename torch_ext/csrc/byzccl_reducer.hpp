@@ -5,12 +5,15 @@
 #pragma once
 
 #include <byzccl_torch.hpp>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/Store.hpp>
 #include <torch/csrc/distributed/c10d/comm.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 #include <utility>
@@ -91,5 +94,15 @@ class ReducerHook {
 /// Makes `hook` that of the Reducer which its constructor was given. Before the first backward
 /// pass.
 void attach(std::shared_ptr<ReducerHook> hook, c10d::Reducer& reducer);
+
+/// The group of `size` ranks that a Reducer on the CPU needs beside the hook: over it goes in which
+/// order its buckets are, and which parameters were used, without any rule. It has a Gloo backend
+/// of its own, which a program cannot make itself: torch comes without Gloo's headers. The store is
+/// as in make_communicator(), and not the same one.
+///
+/// @throws TransportError
+c10::intrusive_ptr<c10d::ProcessGroup> make_process_group(
+    const c10::intrusive_ptr<c10d::Store>& store, int rank, int size,
+    std::chrono::milliseconds timeout);
 
 }  // namespace byzccl::torch
