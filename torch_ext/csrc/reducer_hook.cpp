@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "byzccl_reducer.hpp"
+#include "in_order.hpp"
 #include "previous_outputs.hpp"
 #include "reducer_errors.hpp"
 #include "reducer_step.hpp"
@@ -44,7 +45,8 @@ class ReducerHook::Impl {
         device_(open()->device()),
         reads_late_(device_.is_cuda()),
         tally_(open()->size()),
-        thread_(device_, [this](ReducerStep step) { complete(std::move(step)); }) {}
+        thread_([this](ReducerStep step) { complete(std::move(step)); },
+                [this] { return own_stream(device_); }) {}
 
   c10::intrusive_ptr<Future> run(c10d::GradBucket& bucket) {
     auto done = c10::make_intrusive<Future>(c10::TensorType::get(), device_.is_cpu()
@@ -204,8 +206,8 @@ class ReducerHook::Impl {
 
   mutable std::mutex mutex_;  // guards the rule and the error
   std::exception_ptr error_;
-  ReducerStep step_;   // the backward pass's alone
-  StepThread thread_;  // last: it ends before what it uses does
+  ReducerStep step_;             // the backward pass's alone
+  InOrder<ReducerStep> thread_;  // last: it ends before what it uses does
 };
 
 namespace {

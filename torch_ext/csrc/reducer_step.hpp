@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
-// One step of a Reducer, and the thread that completes it.
+// One step of a Reducer, and the stream of the thread that completes it.
 
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <exception>
-#include <functional>
-#include <mutex>
+#include <memory>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "byzccl_reducer.hpp"
@@ -35,26 +31,9 @@ struct ReducerStep {
   std::exception_ptr tampered;  ///< what the tamper threw: the reduction goes on
 };
 
-/// Gives steps to `complete`, one after the other, on a thread of its own that is on `device`.
-class StepThread {
- public:
-  StepThread(at::Device device, std::function<void(ReducerStep)> complete);
-  /// Once all steps so far are complete.
-  ~StepThread();
-  StepThread(const StepThread&) = delete;
-  StepThread& operator=(const StepThread&) = delete;
-
-  void push(ReducerStep step);
-
- private:
-  void loop(at::Device device);
-
-  const std::function<void(ReducerStep)> complete_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<ReducerStep> steps_;
-  bool stopping_ = false;
-  std::thread thread_;  // last: it starts when all else is there
-};
+/// The calling thread, which completes steps, is on a stream of its own for as long as the result
+/// lives: a future of a CUDA device takes along the order of that thread's stream, and the default
+/// stream would hold back what the program still has to do on it. Null for the CPU.
+std::shared_ptr<void> own_stream(at::Device device);
 
 }  // namespace byzccl::torch
