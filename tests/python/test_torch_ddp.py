@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import byzccl
+
 # Two of them copy and pickle the DDP.
 NAMES = [
     "test_DistributedDataParallelCPU",
@@ -30,7 +32,7 @@ NAMES = [
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     program = Path(__file__).with_name("torch_ddp.py")
-    package = program.parents[2] / "torch_ext"
+    package = Path(byzccl.__file__).parents[1]  # the one under test, which may be installed
     environment = os.environ | {
         "BACKEND": "gloo",
         "WORLD_SIZE": "3",

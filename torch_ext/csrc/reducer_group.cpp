@@ -12,7 +12,7 @@ c10::intrusive_ptr<c10d::ProcessGroup> make_process_group(
   constexpr auto kGloo = c10d::ProcessGroup::BackendType::GLOO;
   auto group = c10::make_intrusive<c10d::ProcessGroup>(store, rank, size);
   group->setBackend(c10::DeviceType::CPU, kGloo,
-                    meet({store, rank, size, timeout, "cpu", nullptr}));
+                    meet({store, rank, size, timeout, "cpu", nullptr}).backend);
   group->setDefaultBackend(kGloo);
   return group;
 }
