@@ -5,6 +5,9 @@ import contextlib
 import io
 import os
 import resource
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,6 +25,22 @@ def test_rules_fit_a_terminal(capsys, monkeypatch):
     assert max(map(len, lines)) <= 80
     for info in (*byzccl.rules(), *byzccl.steps()):
         assert any(line.startswith(info.name) for line in lines), info.name
+
+
+def test_a_reader_that_has_seen_enough_gets_no_traceback():
+    read, write = os.pipe()
+    os.close(read)
+    package = Path(byzccl.__file__).parents[1]
+    with os.fdopen(write, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "byzccl", "rules"],
+            env=os.environ | {"PYTHONPATH": str(package)},
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def by_itself(body) -> None:
