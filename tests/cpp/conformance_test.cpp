@@ -7,6 +7,7 @@
 #include <byzccl/rule.hpp>
 #include <cctype>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -82,7 +83,8 @@ bool hangs_on_rounding(const byzccl::Report& report, const byzccl::Report& exact
   return false;
 }
 
-void check_case(const json& expected, const byzccl::Rule& rule, const Matrix& x, DType dtype) {
+/// Returns whether the choice hangs on rounding, so that the output was not compared.
+bool check_case(const json& expected, const byzccl::Rule& rule, const Matrix& x, DType dtype) {
   const byzccl::Caller caller{.own = expected["own"].get<int>(),
                               .step = expected["step"].get<std::int64_t>()};
   const std::int64_t d = static_cast<std::int64_t>(x[0].size());
@@ -93,12 +95,12 @@ void check_case(const json& expected, const byzccl::Rule& rule, const Matrix& x,
   CHECK(result.bytes == again);
 
   CHECK(report.failed == expected["failed"].get<bool>());
-  if (dtype == DType::kFloat32 && rule.scaling &&
-      hangs_on_rounding(report, byzccl::testing::run(rule, x, DType::kFloat64, caller).report)) {
-    return;
-  }
   if (!expected["broken"].is_null()) {
     CHECK(report.broken == expected["broken"].get<std::vector<int>>());
+  }
+  if (dtype == DType::kFloat32 && rule.scaling &&
+      hangs_on_rounding(report, byzccl::testing::run(rule, x, DType::kFloat64, caller).report)) {
+    return true;
   }
   if (!expected["selected"].is_null()) {
     CHECK(result.selected() == expected["selected"].get<std::vector<int>>());
@@ -115,6 +117,7 @@ void check_case(const json& expected, const byzccl::Rule& rule, const Matrix& x,
       CHECK((std::isnan(want[c]) ? std::isnan(got[c]) : got[c] == want[c]));
     }
   }
+  return false;
 }
 
 // The numbers behind "got", such as n and f: a refusal must name them.
@@ -143,6 +146,7 @@ void check_refusal(const json& expected, const std::string& text, const Matrix& 
 
 TEST_CASE("Conformance vectors") {
   int run = 0;
+  std::vector<std::string> not_compared;
   for (const auto& path : files()) {
     if (path.filename() == "text.json") continue;
     const json cases = read(path);
@@ -161,12 +165,17 @@ TEST_CASE("Conformance vectors") {
       CHECK(byzccl::Rule::parse(to_text(rule)) == rule);
       for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
         if (expected.value("dtype", to_text(dtype)) == to_text(dtype)) {
-          check_case(expected, rule, x, dtype);
+          if (check_case(expected, rule, x, dtype)) not_compared.push_back(text);
         }
       }
     }
   }
   CHECK(run == 952);
+  // In all of these distances are equal but for rounding; instruction sets round differently.
+  CAPTURE(not_compared);
+  std::printf("conformance: %d cases; of %zu the float32 output hangs on rounding\n", run,
+              not_compared.size());
+  CHECK(not_compared.size() <= 30);
 }
 
 TEST_CASE("Conformance of the text form") {
