@@ -40,8 +40,8 @@ def pack(header: Header) -> bytes:
 class _Backend:
     """Stands for the core: takes what the communicator has connected, and starts nothing."""
 
-    def __init__(self, gloo: Any, *_: Any) -> None:
-        self.gloo = gloo
+    def __init__(self, met: tuple[Any, int], *_: Any) -> None:
+        self.gloo, _host = met
 
 
 class Liar:

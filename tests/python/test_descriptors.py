@@ -121,6 +121,15 @@ def sockets() -> int:
     return count
 
 
+def settled_sockets() -> int:
+    """Those that are open once nobody opens any more: a peer's may still be under way."""
+    counts = [sockets()]
+    while len(counts) < 10 or len(set(counts[-10:])) > 1:
+        time.sleep(0.02)
+        counts.append(sockets())
+    return counts[-1]
+
+
 @pytest.mark.parametrize("names", ["lo", "lo,lo", "lo,lo,lo"])
 def test_a_failure_closes_the_connections_over_every_interface(names, monkeypatch):
     """Though the communicator lives on."""
