@@ -24,7 +24,7 @@ thread_local Block* current = nullptr;
 }  // namespace
 
 Device& device() {
-  static Device the_device;
+  static auto& the_device = *new Device;  // never destroyed: streams outlive main
   return the_device;
 }
 

@@ -25,7 +25,7 @@ struct Captures {
 };
 
 Captures& captures() {
-  static Captures the_captures;
+  static auto& the_captures = *new Captures;  // never destroyed: an abort may end after main
   return the_captures;
 }
 

@@ -28,7 +28,7 @@ struct Ids {
 };
 
 Ids& ids() {
-  static Ids the_ids;
+  static auto& the_ids = *new Ids;  // never destroyed: an abort may end after main
   return the_ids;
 }
 
@@ -52,7 +52,7 @@ class Hang {
 };
 
 Hang& hang() {
-  static Hang the_hang;
+  static auto& the_hang = *new Hang;  // as ids()
   return the_hang;
 }
 

@@ -38,12 +38,12 @@ struct Streams {
 };
 
 Streams& streams() {
-  static Streams the_streams;
+  static auto& the_streams = *new Streams;  // never destroyed: an abort may end after main
   return the_streams;
 }
 
 CUstream_st& stream_of(cudaStream_t stream) {
-  static CUstream_st default_stream;
+  static auto& default_stream = *new CUstream_st;  // never destroyed, as streams()
   return stream == nullptr ? default_stream : *stream;
 }
 

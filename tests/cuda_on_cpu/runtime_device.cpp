@@ -22,7 +22,7 @@ bool exists(int device) { return device >= 0 && device < machine().devices; }
 namespace cuda_on_cpu {
 
 Machine& machine() {
-  static Machine the_machine;
+  static auto& the_machine = *new Machine;  // never destroyed: an abort may end after main
   return the_machine;
 }
 
