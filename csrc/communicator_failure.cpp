@@ -13,7 +13,7 @@ using collective::Stage;
 
 namespace {
 
-/// What is thrown where the device could not be made to let go.
+/// Thrown when the device does not let go of the memory in time.
 std::exception_ptr held_up(const std::exception_ptr& error) {
   const std::string more =
       "; the device did not let go of the vectors in time: it may still read and write them";

@@ -36,7 +36,7 @@ std::optional<Sighting> parse_sighting(const std::string& text, int n);
 /// Sightings by the rank that wrote them.
 using Sightings = std::map<int, Sighting>;
 
-/// What a rank answers that does not fail while others do.
+/// The answer of a rank that has not failed when others have.
 enum class Presence {
   kWaits,  ///< it waits for another rank itself
   kHere,   ///< it is in the exchange, but computes, or its caller has not made the next call
@@ -61,8 +61,9 @@ struct Words {
 /// Who lied or gave up is named before all others, then the fewest that some rank found to
 /// contradict each other. Otherwise a rank that wrote a sighting or waits itself is only a victim;
 /// named are the others that somebody misses, and, where somebody knows that all must be there, all
-/// that are silent. If all that are missed are victims, named is who kept others waiting until they
-/// timed out without timing out itself: a rank that woke up late finds the connections closed.
+/// that are silent. If every missed rank is a victim, the suspects are those that kept others
+/// waiting until these timed out, and did not time out themselves: a rank that woke up late finds
+/// the connections closed.
 /// Empty if nobody can be named.
 std::vector<int> suspects_of(const Words& words, int n);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What all ranks of a group throw alike, and whether one of them can believe it. Pure functions.
+// The error that all ranks of a group throw, and whether one of them can believe it. Pure
+// functions.
 
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a communicator's worker is at, and how long it has waited for whom.
+// What a communicator's worker is doing, and how long it has waited for each rank.
 
 #pragma once
 
