@@ -64,6 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lr", type=float, default=d.lr, help="learning rate at the start")
     add("--momentum", type=float, default=d.momentum)
     add("--model", choices=model.MODELS, default=d.model)
-    add("--data", choices=("auto", "fashion-mnist", "digits"), default=d.data)
+    add("--data", choices=("auto", "fashion-mnist", "digits", "synthetic"), default=d.data)
     add("--seed", type=int, default=d.seed)
     add("--out", type=Path, default=Path("demo-out"), help="folder for the results")
