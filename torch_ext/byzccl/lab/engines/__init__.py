@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""Two engines for one experiment: real processes, and a simulation in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from byzccl.lab.experiment import Experiment
+from byzccl.lab.outcome import Heard, Outcome
+
+Progress = Callable[[int, float], None]
+"""Called as the run goes on: steps done, newest accuracy."""
+
+
+def run_experiment(
+    e: Experiment,
+    progress: Progress = lambda step, accuracy: None,
+    replay: list[Heard] | None = None,
+) -> Outcome:
+    """Does the run. Raises ValueError if it cannot be; what ends it early is in `failed`.
+
+    `replay`: the `heard` of an earlier outcome; every node then hears exactly those (simulated).
+    """
+    e = e.checked()
+    if e.engine == "simulated":
+        from byzccl.lab.engines.simulated import simulate
+
+        return simulate(e, progress, replay)
+    if replay is not None:
+        raise ValueError("a record is replayed by the simulated engine: engine must be simulated")
+    from byzccl.lab.engines.processes import run_processes
+
+    return run_processes(e, progress)
