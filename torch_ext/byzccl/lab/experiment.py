@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
 import byzccl
+from byzccl.lab import partition
 from byzccl.lab.adversary import LABEL_FLIP
 
 SYSTEMS = ("parameter_server", "byzsgd", "gossip", "ring", "sharded")
-ENGINES = ("simulated", "processes")
+ENGINES = ("simulated",)
 SCHEDULES = ("constant", "linear", "cosine")
 SILENT = "silent"
 """A Byzantine node that sends nothing at all."""
@@ -49,7 +51,7 @@ class Experiment:
     quorum: int | None = (
         None  # answers from workers (gossip: neighbours) waited for; all unless given
     )
-    server_quorum: int | None = None  # models waited for, of servers; all unless given
+    server_quorum: int | None = None  # models of servers to wait for; else all
     gather_every: int = 10  # byzsgd: steps from one contraction to the next; 0: never
     filters: bool = False  # byzsgd, synchronous: a worker reads one server a step and checks it
     learn: bool = False  # gossip: LEARN, with gradients and rounds of agreement
@@ -73,7 +75,8 @@ class Experiment:
     @property
     def rule_text(self) -> str:
         """The rule with the declared f wherever one is needed and none is written."""
-        needs = {info.name for info in (*byzccl.rules(), *byzccl.steps()) if _takes_f(info)}
+        needs = {info.name for info in byzccl.rules() if _takes_f(info.parameters)}
+        needs |= {info.name for info in byzccl.steps() if _takes_f(info.parameters)}
         parts = (part.strip() for part in self.rule.split("+"))
         return "+".join(f"{part}(f={self.declared_f})" if part in needs else part for part in parts)
 
@@ -82,8 +85,6 @@ class Experiment:
         if self.schedule == "linear":
             return self.lr * (1 - step / self.steps)
         if self.schedule == "cosine":
-            import math
-
             return self.lr * (1 + math.cos(math.pi * step / self.steps)) / 2
         return self.lr
 
@@ -106,6 +107,7 @@ class Experiment:
             raise ValueError(
                 f"of {self.servers} servers {self.byzantine_servers} cannot be Byzantine"
             )
+        partition.parse(self.partition)
         for text in (self.attack, self.attack_of_servers):
             if text not in ("none", LABEL_FLIP, SILENT):
                 byzccl.attack.canonical(text)
@@ -125,8 +127,8 @@ class Experiment:
         return cls(**values)
 
 
-def _takes_f(info: byzccl.RuleInfo | byzccl.StepInfo) -> bool:
-    return any(p.name == "f" and p.required for p in info.parameters)
+def _takes_f(parameters: tuple[byzccl.ParameterInfo, ...]) -> bool:
+    return any(p.name == "f" and p.required for p in parameters)
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

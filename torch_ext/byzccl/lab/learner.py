@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
-from byzccl.lab.data import CLASSES, Dataset
+from byzccl.lab.data import Dataset
 from byzccl.lab.experiment import Experiment
+from byzccl.lab.partition import Indices
 from byzccl.lab.systems.requests import Gradient
 
 
@@ -88,7 +89,7 @@ def gradients(learners: list[Learner], wanted: list[Gradient]) -> torch.Tensor:
         labels = torch.stack([labels for _, labels in batches])
         found = vmap(grad(task.loss))(models, images, labels)
         if e.local_steps == 1:
-            return found
+            return found  # type: ignore[no-any-return]
         models = models - lrs * found
     return torch.stack([
         moved(start, model, float(lr)) for start, model, lr in zip(starts, models, lrs, strict=True)
@@ -101,10 +102,10 @@ def moved(start: torch.Tensor, end: torch.Tensor, lr: float) -> torch.Tensor:
 
 
 def learner_of(
-    e: Experiment, task: Task, dataset: Dataset, parts: list[np.ndarray], worker: int, flips: bool
+    e: Experiment, task: Task, dataset: Dataset, parts: list[Indices], worker: int, flips: bool
 ) -> Learner:
-    """Worker number `worker` with its part of the data; `flips` turns label y into 9 - y."""
+    """Worker number `worker` with its part of the data; `flips` turns label y into the last one - y."""
     mine = parts[worker]
     labels = torch.from_numpy(dataset.train_labels[mine])
     images = torch.from_numpy(dataset.train_images[mine])
-    return Learner(e, task, worker, images, CLASSES - 1 - labels if flips else labels)
+    return Learner(e, task, worker, images, dataset.classes - 1 - labels if flips else labels)

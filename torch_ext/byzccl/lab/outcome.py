@@ -23,9 +23,7 @@ class Outcome:
     curve: list[tuple[int, float, float]] = field(default_factory=list)  # step, seconds, accuracy
     spread: list[float] = field(default_factory=list)  # a step: largest distance of two models
     heard: list[Heard] = field(default_factory=list)  # [steps]
-    excluded: dict[int, int] = field(
-        default_factory=dict
-    )  # worker -> steps with weight 0 somewhere
+    excluded: dict[int, int] = field(default_factory=dict)  # node -> times with weight 0
     bytes_sent: int = 0  # by all honest nodes together
     messages: int = 0
     seconds: float = 0.0  # of the run; simulated with delays: on the simulated clock

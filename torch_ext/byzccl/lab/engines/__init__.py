@@ -22,12 +22,6 @@ def run_experiment(
     `replay`: the `heard` of an earlier outcome; every node then hears exactly those (simulated).
     """
     e = e.checked()
-    if e.engine == "simulated":
-        from byzccl.lab.engines.simulated import simulate
+    from byzccl.lab.engines.simulated import simulate
 
-        return simulate(e, progress, replay)
-    if replay is not None:
-        raise ValueError("a record is replayed by the simulated engine: engine must be simulated")
-    from byzccl.lab.engines.processes import run_processes
-
-    return run_processes(e, progress)
+    return simulate(e, progress, replay)

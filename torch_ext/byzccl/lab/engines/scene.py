@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 
-from byzccl.lab import data, model
+from byzccl.lab import data, model, partition
 from byzccl.lab.experiment import Experiment
 from byzccl.lab.learner import Learner, Task, learner_of
 from byzccl.lab.systems import system_of
@@ -19,11 +19,10 @@ class Scene:
         self.cast = self.system.cast(e)
         self.observed = self.system.observed(e)
         self.dataset = data.load(e.data)
-        self.task = Task(model.build(e.model, self.dataset.side, e.seed))
+        form = self.dataset
+        self.task = Task(model.build(e.model, form.side, e.seed, form.channels, form.classes))
         self.start = self.task.start()
-        self.parts = [
-            data.shard(self.dataset, worker, e.workers, e.seed) for worker in range(e.workers)
-        ]
+        self.parts = partition.split(form.train_labels, e.workers, e.partition, e.seed)
 
     def node(self, number: int) -> Node:
         return self.system.node(self.e, number, self.start)

@@ -30,7 +30,7 @@ class Filters:
         self.quotients: deque[float] = deque(maxlen=KEPT)
 
     def is_near(self, model: torch.Tensor, step: int) -> bool:
-        """Outliers: ||speculative - model|| <= lr ||g|| ((3T+2)(n_w - f_w) / (4 f_w) + 2 (t mod T)).
+        """Outliers: ||speculative - model|| <= lr ||g|| ((3T+2)(n_w-f_w) / (4 f_w) + 2 (t mod T)).
 
         g is the last gradient. Without Byzantine workers, or without a gradient, all are near.
         """

@@ -68,7 +68,7 @@ class Mixer:
 
 def is_of_gossip(rule: str) -> bool:
     """Whether the rule is one of gossip's own, not of byzccl's table."""
-    return rule == PLAIN or rule == CLIP or rule.startswith(CLIP + "(")
+    return rule in (PLAIN, CLIP) or rule.startswith(CLIP + "(")
 
 
 def tau_of(rule: str) -> float | None:

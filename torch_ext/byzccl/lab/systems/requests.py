@@ -94,7 +94,7 @@ class Gradient:
 
 @dataclass(frozen=True)
 class AllReduce:
-    """The robust all-reduce over all nodes. Answer: the aggregate [d], or None: it failed closed."""
+    """The robust all-reduce over all nodes. Answer: [d], or None: it failed closed."""
 
     vector: torch.Tensor
     step: int
