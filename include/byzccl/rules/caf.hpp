@@ -7,6 +7,7 @@
 #include <byzccl/rules/decision.hpp>
 #include <byzccl/rules/eigen.hpp>
 #include <byzccl/rules/mix.hpp>
+#include <limits>
 
 namespace byzccl::rules {
 
@@ -18,7 +19,7 @@ inline constexpr int kCafPowerSteps = 32;
 inline constexpr double kCafNoVariance = 1e-12;
 
 struct CafState {
-  double unit;      ///< of D in what follows, whose powers are taken
+  double unit;      ///< of D in what follows, whose powers are taken: no entry is above 4 in it
   double sum;       ///< of c
   double S;         ///< spread of the mix a, as D
   double largest;   ///< D between unbroken rows
@@ -67,9 +68,25 @@ BYZCCL_HD inline CafScratch caf_scratch_at(int n, void* memory) {
   return scratch;
 }
 
-/// G_ij in units of state->unit.
-BYZCCL_HD inline double gram_entry(const CafScratch& s, int i, int j, double distance) {
-  return exact_mul(s.state->unit, mix_gram(s.pull[i], s.pull[j], s.state->S, distance));
+/// A line of D in a unit. Between unbroken rows it is finite where D is that of any vectors; where
+/// it is not, infinity counts as the largest number, so that weights stay numbers.
+struct CafLine {
+  const double* entries;
+  double unit;
+
+  BYZCCL_HD double operator[](int j) const {
+    constexpr double kLargest = std::numeric_limits<double>::max();
+    return exact_mul(unit, entries[j] < kLargest ? entries[j] : kLargest);
+  }
+};
+
+BYZCCL_HD inline CafLine caf_line(int n, const double* D, const CafScratch& s, int i) {
+  return {D + static_cast<std::size_t>(i) * n, s.state->unit};
+}
+
+/// G_ij in the unit, for the line D_i.
+BYZCCL_HD inline double gram_entry(const CafScratch& s, int i, int j, CafLine line) {
+  return mix_gram(s.pull[i], s.pull[j], s.state->S, line[j]);
 }
 
 /// a, and the matrix of the rows with c > 0.
@@ -80,9 +97,8 @@ BYZCCL_HD void weigh_covariance(Team team, int n, const double* D, const CafScra
     s.a[i] = exact_div(s.c[i], state->sum);
     s.root[i] = exact_sqrt(s.a[i]);
   });
-  team.for_each(n, [=](int i) {
-    s.pull[i] = s.c[i] > 0 ? mix_pull(D + static_cast<std::size_t>(i) * n, s.a, n) : 0;
-  });
+  team.for_each(
+      n, [=](int i) { s.pull[i] = s.c[i] > 0 ? mix_pull(caf_line(n, D, s, i), s.a, n) : 0; });
   team.once([=] {
     state->S = mix_spread(s.pull, s.a, n);
     state->rows = 0;
@@ -94,7 +110,7 @@ BYZCCL_HD void weigh_covariance(Team team, int n, const double* D, const CafScra
   team.for_each(rows * rows, [=](int item) {
     const int i = s.rows[item / rows];
     const int j = s.rows[item % rows];
-    const double gram = gram_entry(s, i, j, D[static_cast<std::size_t>(i) * n + j]);
+    const double gram = gram_entry(s, i, j, caf_line(n, D, s, i));
     // The smaller index first, so that both halves have the same bits.
     const double first = i < j ? s.root[i] : s.root[j];
     const double second = i < j ? s.root[j] : s.root[i];
@@ -180,13 +196,13 @@ BYZCCL_HD void select_caf(Team team, const Plan& plan, const double* D, const De
   });
   team.once([=] {
     *state = {};
-    state->unit = unit_for(decision.outcome->typical_reach);
     state->smallest = kInfinity;
     for (int i = 0; i < n; ++i) {
       state->sum = exact_add(state->sum, s.c[i]);
       if (s.pull[i] > state->largest) state->largest = s.pull[i];
     }
-    state->largest = exact_mul(state->unit, state->largest);
+    state->unit = unit_for(state->largest);
+    state->largest = CafLine{&state->largest, state->unit}[0];
   });
   while (!state->finished) {
     weigh_covariance(team, n, D, s);
@@ -195,7 +211,7 @@ BYZCCL_HD void select_caf(Team team, const Plan& plan, const double* D, const De
       double sum = 0;
       for (int k = 0; k < state->rows && s.c[i] > 0; ++k) {
         const int j = s.rows[k];
-        const double gram = gram_entry(s, i, j, D[static_cast<std::size_t>(i) * n + j]);
+        const double gram = gram_entry(s, i, j, caf_line(n, D, s, i));
         sum = exact_add(sum, exact_mul(gram, exact_mul(s.root[j], s.v[k])));
       }
       s.projection[i] = sum;

@@ -11,8 +11,9 @@
 
 namespace byzccl::rules {
 
-/// t_i, for the line D_i of D: zero weights skipped, in index order.
-BYZCCL_HD inline double mix_pull(const double* line, const double* a, int n) {
+/// t_i, for the line D_i of D, read as line[j]: zero weights skipped, in index order.
+template <class Line>
+BYZCCL_HD double mix_pull(Line line, const double* a, int n) {
   double sum = 0;
   for (int j = 0; j < n; ++j) {
     if (a[j] != 0) sum = exact_add(sum, exact_mul(a[j], line[j]));

@@ -13,6 +13,17 @@ double squared_distance(const std::vector<double>& a, const std::vector<double>&
   return sum;
 }
 
+double pull_at(double square, double tau) {
+  const double r = std::sqrt(square);
+  return r > tau ? tau / r : 1;
+}
+
+/// By how much the pull may be another one if the squared distance is known but for `off`.
+double pull_range(double square, double off, double tau, double pull) {
+  return std::max(pull_at(std::max(square - off, 0.0), tau) - pull,
+                  pull - pull_at(square + off, tau));
+}
+
 }  // namespace
 
 void centered_clipping(Answer& answer, const Geometry& g, const Matrix& x, const Rule& rule,
@@ -52,10 +63,9 @@ void centered_clipping(Answer& answer, const Geometry& g, const Matrix& x, const
         if (from_v[i] > g.largest) continue;
       }
       const double r = std::sqrt(square);
-      pull[i] = r > tau ? tau / r : 1;
+      pull[i] = pull_at(square, tau);
       pulled += pull[i];
-      const double off = g.rounding * (t[i] + S);
-      if (off > 0) answer.slack += off / std::max(r, std::sqrt(off)) / n;
+      answer.slack += r * pull_range(square, g.rounding * (t[i] + S), tau, pull[i]) / n;
     }
     std::vector<double> moved = v;
     for (const int i : rows) {
