@@ -7,11 +7,16 @@
 #include <byzccl/error.hpp>
 #include <cstring>
 #include <limits>
+#include <utility>
+#include <vector>
 
+#include "csrc/attack_check.hpp"
 #include "csrc/attack_columns.hpp"
+#include "csrc/attack_fang.hpp"
 #include "csrc/attack_gamma.hpp"
 #include "csrc/attack_random.hpp"
 #include "csrc/attack_table.hpp"
+#include "csrc/attack_trial.hpp"
 #include "csrc/cpu/float_mode.hpp"
 
 namespace byzccl {
@@ -21,12 +26,13 @@ namespace {
 template <class T>
 class Crafter {
  public:
-  Crafter(const Attack& attack, std::span<const void* const> honest, std::int64_t d,
+  Crafter(const Attack& attack, std::span<const void* const> honest, std::int64_t d, DType dtype,
           const AttackContext& context, void* out)
       : attack_(attack),
         honest_(honest),
         own_(honest[static_cast<std::size_t>(context.rank) % honest.size()]),
         d_(d),
+        dtype_(dtype),
         context_(context),
         out_(out),
         statistics_(honest) {}
@@ -73,6 +79,31 @@ class Crafter {
           return mean[i] + gamma * attacks::perturbation_at(p, mean[i], deviation[i]);
         });
       }
+      case AttackKind::kOptimalAlie:
+        return search([&](double z) {
+          from_both([=](std::int64_t, std::int64_t i) { return mean[i] - z * deviation[i]; });
+        });
+      case AttackKind::kOptimalInnerProduct:
+        return search([&](double scale) {
+          from_means([=](std::int64_t, std::int64_t i) { return -scale * mean[i]; });
+        });
+      case AttackKind::kFangKrum:
+        return deviate_from_krum();
+      case AttackKind::kFangTrim: {
+        const std::uint64_t key = attacks::key_of(context_, *attack_.seed);
+        return attacks::write<T>(
+            d_, out_,
+            [&](std::int64_t c, std::int64_t count) {
+              statistics_.read(c, count, false);
+              statistics_.read_range(c, count);
+            },
+            [&](std::int64_t c, std::int64_t i) {
+              return attacks::fang_value(mean[i], statistics_.least[i], statistics_.largest[i],
+                                         *attack_.scale, attacks::unit_at(key, c));
+            });
+      }
+      case AttackKind::kDissensus:
+        return turn_back();
       case AttackKind::kGaussian: {
         const std::uint64_t key = attacks::key_of(context_);
         return from_nothing([=, this](std::int64_t c, std::int64_t) {
@@ -118,6 +149,68 @@ class Crafter {
     from_nothing([=](std::int64_t, std::int64_t) { return value; });
   }
 
+  /// Sends what send(factor) writes to out_, with the factor that does the rule most harm.
+  template <class Send>
+  void search(Send&& send) {
+    attacks::Trial trial(honest_, d_, dtype_, context_, *context_.rule);
+    void* const out = std::exchange(out_, trial.crafted());
+    const double factor = attacks::most_harmful([&](double tried) {
+      send(tried);
+      return attacks::distance_from_mean<T>(honest_, d_, trial.output());
+    });
+    out_ = out;
+    send(factor);
+  }
+
+  void deviate_from_krum() {
+    attacks::Trial trial(honest_, d_, dtype_, context_, {.kind = RuleKind::kKrum, .f = context_.f});
+    const attacks::Geometry geometry = attacks::measure<T>(honest_, d_, Perturbation::kSign);
+    double lambda = attacks::fang_bound(geometry, context_.f);
+    const auto send = [&] {
+      from_means([&](std::int64_t, std::int64_t i) {
+        const double sign = attacks::perturbation_at(Perturbation::kSign, statistics_.mean[i], 0);
+        return sign == 0 ? 0 : lambda * sign;
+      });
+    };
+    void* const out = std::exchange(out_, trial.crafted());
+    send();
+    for (int k = 1; k < attacks::kFangHalvings && !trial.is_selected(); ++k) {
+      lambda /= 2;
+      send();
+    }
+    out_ = out;
+    send();
+  }
+
+  void turn_back() {
+    const std::size_t h = honest_.size();
+    const std::size_t f = static_cast<std::size_t>(context_.f);
+    const std::vector<double> equal(context_.weights.empty() ? h + f : 0, 1.0);
+    const std::span<const double> weights = equal.empty() ? context_.weights : equal;
+    double byzantine = 0;
+    for (const double weight : weights.subspan(h)) byzantine += weight;
+    const void* const receiver = honest_[static_cast<std::size_t>(context_.receiver)];
+    const double scale = *attack_.scale;
+    std::vector<double> pull(attacks::kBlock);
+    attacks::write<T>(
+        d_, out_,
+        [&](std::int64_t begin, std::int64_t count) {
+          std::fill(pull.begin(), pull.end(), 0.0);
+          for (std::size_t j = 0; j < h; ++j) {
+            if (weights[j] == 0 || honest_[j] == receiver) continue;  // no neighbour
+            for (std::int64_t i = 0; i < count; ++i) {
+              pull[static_cast<std::size_t>(i)] +=
+                  weights[j] *
+                  (attacks::load<T>(honest_[j], begin + i) - attacks::load<T>(receiver, begin + i));
+            }
+          }
+        },
+        [&](std::int64_t c, std::int64_t i) {
+          return attacks::load<T>(receiver, c) -
+                 scale * (pull[static_cast<std::size_t>(i)] / byzantine);
+        });
+  }
+
   void flip_bits() {
     copy(own_);
     constexpr std::uint64_t kBits = 8 * sizeof(T);
@@ -140,60 +233,23 @@ class Crafter {
   const std::span<const void* const> honest_;
   const void* const own_;
   const std::int64_t d_;
+  const DType dtype_;
   const AttackContext& context_;
-  void* const out_;
+  void* out_;
   attacks::Statistics<T> statistics_;
 };
 
 static_assert(std::endian::native == std::endian::little, "flip_bits counts from the low end");
-
-void check(const Attack& attack, std::span<const void* const> honest, std::int64_t d, DType dtype,
-           const AttackContext& context, const void* out) {
-  const std::int64_t h = static_cast<std::int64_t>(honest.size());
-  BYZCCL_CHECK(h >= 1, "an attack needs at least one honest vector");
-  BYZCCL_CHECK(d >= 0, "an attack needs d >= 0, got d = ", d);
-  BYZCCL_CHECK(context.f >= 0 && context.f < context.n,
-               "an attack needs 0 <= f < n, got n = ", context.n, ", f = ", context.f);
-  BYZCCL_CHECK(context.rank >= 0 && context.rank < context.n,
-               "an attack needs 0 <= rank < n, got n = ", context.n, ", rank = ", context.rank);
-  for (const void* vector : honest)
-    BYZCCL_CHECK(d == 0 || vector != nullptr, "an attack got a null honest vector");
-  BYZCCL_CHECK(d == 0 || out != nullptr, "an attack got a null output");
-  switch (attack.kind) {
-    case AttackKind::kMimic:
-      BYZCCL_CHECK(*attack.target < h, "mimic needs a target below the ", h,
-                   " honest vectors, got target = ", *attack.target);
-      break;
-    case AttackKind::kSpike:
-      BYZCCL_CHECK(*attack.target < d || d == 0, "spike needs a target below d = ", d,
-                   ", got target = ", *attack.target);
-      break;
-    case AttackKind::kAlie:
-      if (!attack.z) alie_z(context.n, context.f);
-      break;
-    case AttackKind::kBitFlip: {
-      const auto bits = static_cast<std::int64_t>(8 * size_of(dtype));
-      BYZCCL_CHECK(attack.bit.value_or(0) < bits, "bit_flip needs bit < ", bits, " in ",
-                   to_text(dtype), ", got bit = ", *attack.bit);
-      break;
-    }
-    case AttackKind::kStale:
-      throw_invalid_argument("stale needs a memory of its own: use an Adversary");
-    default:
-      BYZCCL_CHECK(!attacks::row_of(attack.kind).on_messages, attacks::row_of(attack.kind).name,
-                   " acts on messages, not on a vector: see attack_transport.hpp");
-  }
-}
 
 }  // namespace
 
 void craft(const Attack& attack, std::span<const void* const> honest, std::int64_t d, DType dtype,
            const AttackContext& context, void* out) {
   const Attack full = attacks::complete(attack);
-  check(full, honest, d, dtype, context, out);
+  attacks::check(full, honest, d, dtype, context, out);
   const cpu::FloatMode mode;
   with_dtype(dtype, [&](auto type) {
-    Crafter<typename decltype(type)::type>(full, honest, d, context, out).run();
+    Crafter<typename decltype(type)::type>(full, honest, d, dtype, context, out).run();
   });
 }
 

@@ -71,8 +71,22 @@ class Statistics {
     for (std::int64_t c = 0; c < count; ++c) deviation[c] = std::sqrt(deviation[c] / h);
   }
 
+  /// The least and the largest value of columns [begin, begin + count), count <= kBlock.
+  void read_range(std::int64_t begin, std::int64_t count) {
+    for (std::int64_t c = 0; c < count; ++c) least[c] = largest[c] = load<T>(honest_[0], begin + c);
+    for (const void* x : honest_.subspan(1)) {
+      for (std::int64_t c = 0; c < count; ++c) {
+        const double value = load<T>(x, begin + c);
+        least[c] = std::min(least[c], value);
+        largest[c] = std::max(largest[c], value);
+      }
+    }
+  }
+
   double mean[kBlock];
   double deviation[kBlock];
+  double least[kBlock];
+  double largest[kBlock];
 
  private:
   std::span<const void* const> honest_;

@@ -25,11 +25,12 @@ inline double perturbation_at(Perturbation kind, double mean, double deviation) 
   return mean > 0 ? -1.0 : mean < 0 ? 1.0 : 0.0;
 }
 
-/// All that gamma depends on: ||mu + gamma p - x_i||^2 = from_mean_i - 2 gamma along_i +
-/// gamma^2 length.
+/// All that gamma, and fang_krum's lambda, depend on: ||mu + gamma p - x_i||^2 = from_mean_i - 2
+/// gamma along_i + gamma^2 length.
 struct Geometry {
-  explicit Geometry(std::size_t h) : distances(h * h), from_mean(h), along(h) {}
+  explicit Geometry(std::size_t h) : distances(h * h), norms(h), from_mean(h), along(h) {}
   std::vector<double> distances;  ///< ||x_i - x_j||^2 [h, h]
+  std::vector<double> norms;      ///< ||x_i||^2 [h]
   std::vector<double> from_mean;  ///< ||x_i - mu||^2 [h]
   std::vector<double> along;      ///< <p, x_i - mu> [h]
   double length = 0;              ///< ||p||^2
@@ -50,6 +51,7 @@ Geometry measure(std::span<const void* const> honest, std::int64_t d, Perturbati
         const double value = load<T>(honest[i], begin + c);
         const double offset = value - statistics.mean[c];
         x[i * kBlock + static_cast<std::size_t>(c)] = value;
+        g.norms[i] += value * value;
         g.from_mean[i] += offset * offset;
         g.along[i] += p * offset;
       }

@@ -33,9 +33,14 @@ inline std::uint64_t key_of(const AttackContext& context, std::int64_t seed) {
 /// In [0, 1), 53 bits.
 inline double unit(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
 
+/// In [0, 1).
+inline double unit_at(std::uint64_t key, std::int64_t column) {
+  return unit(split_mix(key, static_cast<std::uint64_t>(column) + 1));
+}
+
 /// In [-1, 1).
 inline double uniform_at(std::uint64_t key, std::int64_t column) {
-  return 2 * unit(split_mix(key, static_cast<std::uint64_t>(column) + 1)) - 1;
+  return 2 * unit_at(key, column) - 1;
 }
 
 /// N(0, 1).

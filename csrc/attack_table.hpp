@@ -32,6 +32,7 @@ struct Row {
   std::array<Parameter, 3> storage{};
   std::size_t count = 0;
   bool on_messages = false;
+  bool asks_rule = false;
 
   std::span<const Parameter> parameters() const { return std::span(storage).first(count); }
 };

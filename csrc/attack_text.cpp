@@ -185,7 +185,8 @@ std::vector<AttackInfo> attack_table() {
     for (const Parameter& parameter : row.parameters()) {
       parameters.push_back({parameter.name, fallback_text(parameter)});
     }
-    infos.push_back({row.kind, row.name, row.description, row.on_messages, std::move(parameters)});
+    infos.push_back({row.kind, row.name, row.description, row.on_messages, row.asks_rule,
+                     std::move(parameters)});
   }
   return infos;
 }

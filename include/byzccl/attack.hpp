@@ -4,6 +4,7 @@
 #pragma once
 
 #include <byzccl/dtype.hpp>
+#include <byzccl/rule.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -45,6 +46,36 @@ enum class AttackKind : std::uint8_t {
   /// The same with the sums of the squared distances: sum_i ||mu + gamma p - x_i||^2 <= max_i sum_j
   /// ||x_i - x_j||^2. Same source.
   kMinSum,
+  /// mu - z sigma, as alie, with the z in [0, 512) whose f copies take the rule's output farthest
+  /// from mu: craft() has the search. It asks the rule. ByzFL, OptimalALittleIsEnough; a factor
+  /// that is tailored to the rule is also Shejwalkar's and Houmansadr's, same source.
+  kOptimalAlie,
+  /// -scale mu, as ipm, with the scale in [0, 512) found in the same way. It asks the rule. ByzFL,
+  /// OptimalInnerProductManipulation.
+  kOptimalInnerProduct,
+  /// -lambda sign(mu): the largest lambda = bound 2^-k, k = 0 .. 19, of which Krum with f takes
+  /// one of f copies; the smallest of them where it takes none. The bound is that of the paper's
+  /// theorem 1, with vectors measured from the model before the step (0) and s = ||sign(mu)||^2
+  /// for d:
+  ///   sqrt(min_i (sum over the h - 2 nearest x_j of ||x_i - x_j||^2) / ((h - f - 1) s))
+  ///   + max_i ||x_i|| / sqrt(s);
+  /// lambda is 0 where it is not finite. It asks Krum, whatever rule is given, and needs h + f >=
+  /// 2 f + 3. Fang, Cao, Jia, Gong, "Local Model Poisoning Attacks to Byzantine-Robust Federated
+  /// Learning", USENIX Security 2020, section 4.2, with full knowledge; all f ranks send the same
+  /// vector.
+  kFangKrum,
+  /// Beyond the honest values, on the side that mu is not on. Where mu > 0: uniform between the
+  /// least value v and v / b if v > 0, else b v. Where mu < 0: uniform between the largest value v
+  /// and b v if v > 0, else v / b. Elsewhere mu. b is `scale`, 2 unless given, at least 1. Drawn
+  /// for each rank and coordinate, by output c + 1 as kUniform. Same source, section 4.3, with
+  /// full knowledge, against trimmed mean and median.
+  kFangTrim,
+  /// x_i - scale sum_j w_ij (x_j - x_i) / sum_b w_ib, scale = 1 unless given: what undoes the step
+  /// of gossip that takes node i towards its honest neighbours, and above 1 turns it round. x_i is
+  /// the receiver's vector, j goes over the honest vectors and b over the f Byzantine neighbours;
+  /// the weights are the context's. He, Karimireddy, Jaggi, "Byzantine-Robust Decentralized
+  /// Learning via ClippedGossip", arXiv 2202.01545, 2022.
+  kDissensus,
   /// Independent N(0, sigma^2) in every coordinate; sigma = 1 unless given. It depends on rank,
   /// step and column c alone: Box-Muller over outputs 2 c + 1 and 2 c + 2.
   kGaussian,
@@ -121,11 +152,29 @@ struct AttackContext {
   int f = 0;              ///< Byzantine ranks among them, 0 <= f < n
   std::int64_t step = 0;  ///< with `rank`, seeds what is random
   int rank = 0;           ///< the Byzantine rank that sends, 0 <= rank < n
+  /// What the receivers aggregate with, for the attacks that ask it: optimal_alie, optimal_ipm.
+  std::optional<Rule> rule = std::nullopt;
+  /// The honest vector that is the receiver's own, 0 <= receiver < h: dissensus, and monna's `own`
+  /// where the rule is asked.
+  int receiver = 0;
+  /// dissensus: the receiver's mixing weights [h + f], of the honest vectors in their order and
+  /// then of the f Byzantine neighbours; finite and not negative, the latter's sum above 0. The
+  /// receiver's own does not matter, as x_i - x_i = 0. None: all equal, as in a complete graph.
+  std::span<const double> weights = {};
 };
 
 /// Writes to out [d] what the adversary sends, given the honest vectors [h, d], h >= 1.
 ///
 /// Statistics over the vectors are float64, by coordinate; the result is rounded once to `dtype`.
+/// Same arguments, same bits.
+///
+/// The search of optimal_alie and optimal_ipm: the rule aggregates the h honest vectors and,
+/// behind them, f >= 1 copies of what a factor gives; the factor is the one of 24 tried whose
+/// output lies farthest from mu. The first 12 are 0 and 2^k, k = -2 .. 8; the others halve, in
+/// turn, what is between the best one and its neighbour above, and its neighbour below. The first
+/// of equals is kept; an output that is not finite counts as no harm. So a call takes 24
+/// aggregates and memory for two vectors more. bucketing draws the buckets of `step`,
+/// centered_clipping starts from zeros.
 /// @param out  may be one of the honest vectors; otherwise it overlaps none
 /// @throws InvalidArgument if a parameter or the context is out of range; the message says which.
 void craft(const Attack& attack, std::span<const void* const> honest, std::int64_t d, DType dtype,
@@ -160,6 +209,7 @@ struct AttackInfo {
   std::string_view name;
   std::string_view description;  ///< one line
   bool on_messages;              ///< it alters messages; no function of the honest vectors
+  bool asks_rule;                ///< craft() needs AttackContext::rule
   std::vector<AttackParameter> parameters;
 };
 

@@ -138,10 +138,15 @@ TEST_CASE("The output may be one of the honest vectors, and vectors may lie anyw
 }
 
 TEST_CASE("No columns: nothing is written") {
-  const std::vector<const void*> honest(3, nullptr);
   for (const char* text : {"none", "alie", "spike", "mimic", "nan", "gaussian", "uniform", "drift",
-                           "bit_flip", "bit_flip(count=32)", "min_max", "min_sum"})
-    craft(Attack::parse(text), honest, 0, DType::kFloat32, {20, 8, 0, 19}, nullptr);
+                           "bit_flip", "bit_flip(count=32)", "min_max", "min_sum", "optimal_alie",
+                           "optimal_ipm", "fang_krum", "fang_trim", "dissensus"}) {
+    AttackContext context{.n = 4, .f = 1, .rank = 3, .rule = byzccl::Rule::parse("median")};
+    if (std::string(text) == "alie") context.n = 20, context.f = 8;
+    const std::size_t h = std::string(text) == "fang_krum" ? 4 : 3;
+    craft(Attack::parse(text), std::vector<const void*>(h, nullptr), 0, DType::kFloat32, context,
+          nullptr);
+  }
 }
 
 TEST_CASE("What is out of range is refused, with the numbers") {

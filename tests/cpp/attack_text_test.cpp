@@ -48,6 +48,11 @@ TEST_CASE("Text of attacks, both ways") {
                            "drift(rate=-0.5)",
                            "bit_flip",
                            "bit_flip(bit=30,count=32,seed=9)",
+                           "optimal_alie",
+                           "optimal_ipm",
+                           "fang_krum",
+                           "fang_trim(scale=3,seed=2)",
+                           "dissensus(scale=1.5)",
                            "equivocate(scale=3)",
                            "tamper"}) {
     CHECK(to_text(Attack::parse(text)) == text);
@@ -84,6 +89,8 @@ TEST_CASE("Text of attacks, both ways") {
                            "bit_flip(count=0)",
                            "bit_flip(seed=0.5)",
                            "stale(age=-1)",
+                           "optimal_alie(z=1)",
+                           "fang_trim(scale=0.9)",
                            "drift(rate=fast)"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(Attack::parse(text), byzccl::InvalidArgument);
@@ -102,7 +109,7 @@ TEST_CASE("A mistake in a text is answered with what is known") {
 
 TEST_CASE("The table lists every attack once, with what holds where a parameter is left out") {
   const auto table = byzccl::attack_table();
-  CHECK(table.size() == 18);
+  CHECK(table.size() == 23);
   std::set<std::string> names;
   for (const byzccl::AttackInfo& info : table) {
     CAPTURE(std::string(info.name));
@@ -110,6 +117,7 @@ TEST_CASE("The table lists every attack once, with what holds where a parameter 
     CHECK(Attack::parse(info.name).kind == info.kind);
     CHECK(!info.description.empty());
     CHECK(info.on_messages == (info.name == "equivocate" || info.name == "tamper"));
+    CHECK(info.asks_rule == info.name.starts_with("optimal_"));
     for (const byzccl::AttackParameter& parameter : info.parameters) {
       if (parameter.fallback.starts_with('<')) continue;  // in words
       const std::string text = std::string(info.name) + "(" + std::string(parameter.name) + "=" +

@@ -84,7 +84,7 @@ def test_no_integers(value):
                 lambda call=call, name=name: call(X, "mean", **{name: value}),
                 f"{name} must be an integer",
             )
-    for name in ("n", "f", "rank", "step"):
+    for name in ("n", "f", "rank", "step", "receiver"):
         given = {"n": 5, "f": 1, "rank": 4, name: value}
         message = f"^{name} must be an integer"
         refused(lambda given=given: attack.craft(X, "nan", **given), message)
@@ -106,6 +106,11 @@ def test_attacks():
         craft = attack.Adversary("nan").craft
         for call in (craft, lambda value, **given: attack.craft(value, "nan", **given)):
             refused(lambda call=call, value=value: call(value, n=5, f=1, rank=4), "honest must be ")
+    known = {"n": 7, "f": 2, "rank": 6}
+    for value in ("text" * LARGE, 1.0, Wide(), ["a"] * LARGE, torch.ones(2, LARGE), [10**400]):
+        for call in (attack.Adversary("nan").craft, lambda x, **g: attack.craft(x, "nan", **g)):
+            message = "weights must be numbers"
+            refused(lambda call=call, value=value: call(X, weights=value, **known), message)
     out = attack.craft(list(X.numpy()), "sign_flip", n=5, f=1, rank=4)
     assert torch.equal(out, attack.craft(X, "sign_flip", n=5, f=1, rank=4))
 

@@ -160,6 +160,10 @@ def test_the_page_shows_what_is_there(out):
         (["--rules", "krum(f=4)"], "krum needs n >= 2 f + 3, got n = 8, f = 4"),
         (["--attack", "sing_flip"], "sing_flip"),
         (["--attack", "bit_flip(bit=32)"], "bit_flip needs bit < 32 in float32"),
+        (
+            ["--attack", "fang_krum", "--rules", "median", "--workers", "6"],
+            "krum needs n >= 2 f + 3, got n = 6, f = 2",
+        ),
         (["--attack", "tamper(scale=x)"], "expected a finite number"),
         (["--workers", "3", "--byzantine", "3"], "byzantine < workers"),
         (["--data", "cifar"], "cifar"),

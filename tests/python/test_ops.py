@@ -181,7 +181,10 @@ def test_opcheck():
         aggregate = torch.ops.byzccl.aggregate.default
         torch.library.opcheck(aggregate, (x, "krum(f=1)"))
         torch.library.opcheck(aggregate, (x.t(), "median", 0, 3, torch.zeros(5)))
-        torch.library.opcheck(torch.ops.byzccl.craft.default, (x, "alie", 8, 2, 6, 1))
+        craft = torch.ops.byzccl.craft.default
+        torch.library.opcheck(craft, (x, "alie", 8, 2, 6, 1))
+        torch.library.opcheck(craft, (x, "optimal_alie", 7, 2, 6, 1, "median", 3))
+        torch.library.opcheck(craft, (x, "dissensus", 7, 2, 6, 1, None, 3, [0.1] * 7))
 
     run(1, body, init=False, limit=60)
 

@@ -81,23 +81,34 @@ int to_int(std::int64_t value, std::string_view name) {
 }
 
 at::Tensor craft_cpu(const at::Tensor& honest, std::string_view attack, std::int64_t n,
-                     std::int64_t f, std::int64_t rank, std::int64_t step) {
+                     std::int64_t f, std::int64_t rank, std::int64_t step,
+                     std::optional<std::string_view> rule, std::int64_t receiver,
+                     const std::optional<c10::ArrayRef<double>>& weights) {
   return as_value_error([&] {
-    const AttackContext context{
-        .n = to_int(n, "n"), .f = to_int(f, "f"), .step = step, .rank = to_int(rank, "rank")};
+    AttackContext context{.n = to_int(n, "n"),
+                          .f = to_int(f, "f"),
+                          .step = step,
+                          .rank = to_int(rank, "rank"),
+                          .receiver = to_int(receiver, "receiver")};
+    if (rule) context.rule = Rule::parse(*rule);
+    if (weights) context.weights = *weights;
     check_device(honest, "honest", at::kCPU);
     const StackRows rows(honest);
     at::Tensor out = empty_vector(honest);
+    follow_torch_threads();
     craft(Attack::parse(attack), rows.x, rows.d, rows.dtype, context, out.mutable_data_ptr());
     return out;
   });
 }
 
 at::Tensor craft_meta(const at::Tensor& honest, std::string_view attack, std::int64_t /*n*/,
-                      std::int64_t /*f*/, std::int64_t /*rank*/, std::int64_t /*step*/) {
+                      std::int64_t /*f*/, std::int64_t /*rank*/, std::int64_t /*step*/,
+                      std::optional<std::string_view> rule, std::int64_t /*receiver*/,
+                      const std::optional<c10::ArrayRef<double>>& /*weights*/) {
   return as_value_error([&] {
     BYZCCL_CHECK(honest.dim() >= 1, "honest must be [h, ...]");
     Attack::parse(attack);
+    if (rule) Rule::parse(*rule);
     return empty_vector(honest);
   });
 }
@@ -116,8 +127,10 @@ TORCH_LIBRARY(byzccl, m) {
       "all_reduce(Tensor tensor, str rule, str group, Tensor? previous=None, "
       "float? timeout=None) -> Tensor",
       {at::Tag::pt2_compliant_tag});
-  m.def("craft(Tensor honest, str attack, int n, int f, int rank, int step) -> Tensor",
-        {at::Tag::pt2_compliant_tag});
+  m.def(
+      "craft(Tensor honest, str attack, int n, int f, int rank, int step, str? rule=None, "
+      "int receiver=0, float[]? weights=None) -> Tensor",
+      {at::Tag::pt2_compliant_tag});
 }
 
 TORCH_LIBRARY_IMPL(byzccl, CPU, m) {

@@ -31,11 +31,15 @@ class Adversary:
 
     The honest vectors of a bucket travel to the Byzantine ranks over a group of their own, which
     nothing else uses; a Byzantine rank then overwrites its bucket with what the attack makes of
-    them. Real attackers know less: this is the strongest form of each attack.
+    them, and of `rule` where it asks that. Real attackers know less: this is the strongest form of
+    each attack.
     """
 
-    def __init__(self, attack: str, byzantine: list[int], group: dist.ProcessGroup) -> None:
+    def __init__(
+        self, attack: str, byzantine: list[int], group: dist.ProcessGroup, rule: str
+    ) -> None:
         self.attack = attack
+        self.rule = rule
         self.byzantine = byzantine
         self.group = group
         self.rank = dist.get_rank()
@@ -65,9 +69,10 @@ class Adversary:
         )
         bucket.copy_(
             memory.craft(
-                vectors, n=self.workers, f=len(self.byzantine), rank=self.rank, step=self.step
+                vectors, n=self.workers, f=len(self.byzantine), rank=self.rank, step=self.step,
+                rule=self.rule,
             )
-        )
+        )  # fmt: skip
 
 
 def wait_all(works: list[dist.Work | None]) -> None:

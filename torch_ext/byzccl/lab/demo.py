@@ -93,7 +93,7 @@ def plan_runs(rules: list[str], attacks: list[str], settings: Settings, d: int) 
                 byzccl.attack.canonical(attack)
             elif f > 0 and adversary.on_gradient(attack):
                 trial = byzccl.attack.Adversary(attack)
-                trial.craft(torch.zeros(n - f, d), n=n, f=f, rank=n - 1)
+                trial.craft(torch.zeros(n - f, d), n=n, f=f, rank=n - 1, rule=rule)
             runs.append(Run(rule, attack, list(range(n - f, n))))
     return runs
 

@@ -46,7 +46,7 @@ class Worker:
         ddp = DistributedDataParallel(model)
         attacker = None
         if run.byzantine and adversary.on_gradient(run.attack):
-            attacker = adversary.Adversary(run.attack, run.byzantine, self.side_group)
+            attacker = adversary.Adversary(run.attack, run.byzantine, self.side_group, run.rule)
         robust = attach(ddp, run, attacker, settings)
         # Who lies in messages may end with another model: the others' is what counts.
         liars = run.byzantine if adversary.on_messages(run.attack) else []
