@@ -8,14 +8,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import byzccl
-from byzccl.lab import partition
+from byzccl.lab import fault, partition
 from byzccl.lab.adversary import LABEL_FLIP
 
 SYSTEMS = ("parameter_server", "byzsgd", "gossip", "ring", "sharded")
 ENGINES = ("simulated",)
 SCHEDULES = ("constant", "linear", "cosine")
-SILENT = "silent"
-"""A Byzantine node that sends nothing at all."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,7 @@ class Experiment:
     schedule: str = "constant"
     momentum: float = 0.0  # of each worker: m = momentum m + (1 - momentum) gradient
     local_steps: int = 1  # steps of SGD that a worker takes before it answers (FedAvg)
-    quorum: int | None = (
-        None  # answers from workers (gossip: neighbours) waited for; all unless given
-    )
+    quorum: int | None = None  # answers of workers (gossip: neighbours) to wait for; else all
     server_quorum: int | None = None  # models of servers to wait for; else all
     gather_every: int = 10  # byzsgd: steps from one contraction to the next; 0: never
     filters: bool = False  # byzsgd, synchronous: a worker reads one server a step and checks it
@@ -109,7 +105,9 @@ class Experiment:
             )
         partition.parse(self.partition)
         for text in (self.attack, self.attack_of_servers):
-            if text not in ("none", LABEL_FLIP, SILENT):
+            if fault.is_fault(text):
+                fault.parse(text)
+            elif text not in ("none", LABEL_FLIP):
                 byzccl.attack.canonical(text)
         if self.server_attack == LABEL_FLIP:
             raise ValueError("servers have no labels to flip: give another server_attack")

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-FORMS = (
-    "complete", "ring", "torus", "random(degree=4,seed=0)", "two_cliques", "dumbbell",
-    "file:edges.txt",
-)  # fmt: skip
+from byzccl.lab.named import form
+
+FORMS = {
+    "complete": (), "ring": (), "torus": (), "random": ("degree", "seed"), "two_cliques": (),
+    "dumbbell": (),
+}  # fmt: skip
+"""And file:edges.txt, with two node numbers a line."""
 
 
 @dataclass(frozen=True)
@@ -63,39 +65,18 @@ class Graph:
 
 def parse(text: str, n: int) -> Graph:
     """The graph of n nodes that `text` names. Raises ValueError."""
-    name, arguments = _read(text)
-    makers = {
-        "complete": _complete, "ring": _ring, "torus": _torus, "two_cliques": _two_cliques,
-        "dumbbell": _dumbbell,
-    }  # fmt: skip
     if text.startswith("file:"):
         edges = _from_file(Path(text[5:]), n)
-    elif name == "random":
-        edges = _random_regular(n, arguments.pop("degree", 4), arguments.pop("seed", 0))
-    elif name in makers:
-        edges = makers[name](n)
     else:
-        raise ValueError(f'unknown graph "{text}"; known: {", ".join(FORMS)}')
-    if arguments:
-        raise ValueError(f'graph "{text}": {name} takes no {", ".join(arguments)}')
+        name, numbers = form(text, "graph", FORMS)
+        if name == "random":
+            edges = _random_regular(n, int(numbers["degree"]), int(numbers["seed"]))
+        else:
+            edges = _MAKERS[name](n)
     graph = Graph(text, _neighbours(edges, n))
     if not graph.is_connected():
         raise ValueError(f'graph "{text}" of {n} nodes is not connected')
     return graph
-
-
-def _read(text: str) -> tuple[str, dict[str, int]]:
-    match = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", text)
-    if not match:
-        return text, {}
-    found = {}
-    for part in filter(None, (match[2] or "").split(",")):
-        key, _, value = part.partition("=")
-        try:
-            found[key.strip()] = int(value)
-        except ValueError:
-            raise ValueError(f'graph "{text}": {key.strip()} must be an integer') from None
-    return match[1], found
 
 
 Edges = list[tuple[int, int]]
@@ -140,6 +121,12 @@ def _dumbbell(n: int) -> Edges:
         raise ValueError(f"a dumbbell needs n >= 2, got {n}")
     half = n // 2
     return [*_clique(range(half)), *_clique(range(half, n)), (half - 1, half)]
+
+
+_MAKERS = {
+    "complete": _complete, "ring": _ring, "torus": _torus, "two_cliques": _two_cliques,
+    "dumbbell": _dumbbell,
+}  # fmt: skip
 
 
 def _random_regular(n: int, degree: int, seed: int) -> Edges:

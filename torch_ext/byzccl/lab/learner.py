@@ -104,7 +104,7 @@ def moved(start: torch.Tensor, end: torch.Tensor, lr: float) -> torch.Tensor:
 def learner_of(
     e: Experiment, task: Task, dataset: Dataset, parts: list[Indices], worker: int, flips: bool
 ) -> Learner:
-    """Worker number `worker` with its part of the data; `flips` turns label y into the last one - y."""
+    """Worker number `worker` with its part of the data; `flips` mirrors the labels."""
     mine = parts[worker]
     labels = torch.from_numpy(dataset.train_labels[mine])
     images = torch.from_numpy(dataset.train_images[mine])

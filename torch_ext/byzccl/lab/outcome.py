@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from byzccl.lab.experiment import Experiment
@@ -30,12 +30,27 @@ class Outcome:
     notes: list[str] = field(default_factory=list)  # what a reader should know: gap of a graph
     failed: str | None = None  # why the run ended early
 
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> Outcome:
+        """From what to_json() made; numbers that were not finite are NaN."""
+        values = {field.name: content[field.name] for field in fields(cls)}
+        values["experiment"] = Experiment.of(values["experiment"])
+        for name in ("node_accuracy", "excluded"):
+            values[name] = {int(key): value for key, value in values[name].items()}
+        values["curve"] = [(step, _number(s), _number(a)) for step, s, a in values["curve"]]
+        values["spread"] = [_number(value) for value in values["spread"]]
+        return cls(**values)
+
     def to_json(self) -> dict[str, Any]:
         """What is not finite becomes null."""
         content = {name: value for name, value in asdict(self).items() if name != "experiment"}
         wanted = asdict(self.experiment)
         head = {name: wanted[name] for name in ("system", "engine", "rule", "attack")}
         return {**head, **_finite(content), "experiment": wanted}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _finite(value: Any) -> Any:

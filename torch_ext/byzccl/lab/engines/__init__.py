@@ -16,8 +16,10 @@ def run_experiment(
     e: Experiment,
     progress: Progress = lambda step, accuracy: None,
     replay: list[Heard] | None = None,
-) -> Outcome:
+) -> Outcome | None:
     """Does the run. Raises ValueError if it cannot be; what ends it early is in `failed`.
+
+    None where another process has the outcome: under torchrun, on every rank but 0.
 
     `replay`: the `heard` of an earlier outcome; every node then hears exactly those (simulated).
     """

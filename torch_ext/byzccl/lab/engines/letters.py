@@ -21,31 +21,44 @@ class Letters:
         self.done: dict[Kind, int] = {}  # the last step that was collected
         self.used: dict[Kind, set[int]] = defaultdict(set)  # whose vectors of that step were
         self.newest: dict[Kind, dict[int, int]] = defaultdict(dict)
+        self.silent: set[int] = set()  # nothing came from them by a deadline, nor since
 
     def add(self, sender: int, kind: Kind, step: int, vector: torch.Tensor) -> None:
         """What is late is dropped."""
+        self.silent.discard(sender)
         done = self.done.get(kind, -1)
         if step > done or (step == done and sender not in self.used[kind]):
             self.came[kind, step].setdefault(sender, vector)
             self.newest[kind][sender] = max(self.newest[kind].get(sender, -1), step)
 
-    def answer(self, request: Collect) -> Heard | Overtaken | None:
+    def answer(self, request: Collect) -> Heard | Overtaken | QuorumLost | None:
         """What the node can go on with, if anything."""
-        came = self.came[request.kind, request.step]
         if request.own is not None:
-            came.setdefault(self.node, request.own)
+            self.came[request.kind, request.step].setdefault(self.node, request.own)
         if self.replay is not None:
             return self._replayed(request, self.replay)
-        nodes = [sender for sender in came if sender in request.sources][: request.q]
-        if len(nodes) == request.q:
+        nodes = self._first(request)
+        expected = {node for node in request.sources if node not in self.silent} | set(nodes)
+        if len(nodes) >= max(request.least, min(request.q, len(expected))):
             return self._take(request, nodes)
-        return self._overtaken(request)
+        return self._overtaken(request) or (None if expected else self._lost(request, nodes))
+
+    def has_least(self, request: Collect) -> bool:
+        return len(self._first(request)) >= request.least
 
     def at_deadline(self, request: Collect) -> Heard | QuorumLost:
-        came = self.came[request.kind, request.step]
-        nodes = [sender for sender in came if sender in request.sources][: request.q]
-        if len(nodes) >= request.least:
-            return self._take(request, nodes)
+        nodes = self._first(request)
+        self.silent.update(set(request.sources) - set(nodes))
+        return self._take(request, nodes) if self.has_least(request) else self._lost(request, nodes)
+
+    def _first(self, request: Collect) -> list[int]:
+        """Those who came first, the node itself among them."""
+        came = list(self.came[request.kind, request.step])
+        own = [self.node] if request.own is not None else []
+        others = [node for node in came if node in request.sources and node not in own]
+        return (own + others)[: request.q]
+
+    def _lost(self, request: Collect, nodes: list[int]) -> QuorumLost:
         missing = sorted(set(request.sources) - set(nodes))
         return QuorumLost(
             f"step {request.step}: {request.least} nodes are needed, and {len(nodes)} sent a "

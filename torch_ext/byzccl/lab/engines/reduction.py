@@ -26,6 +26,14 @@ class Reduction:
         self.waiting[node] = request
         return len(self.waiting) == len(self.cast.nodes)
 
+    def lacking(self) -> str:
+        """For whom the others wait, at the end of a run; empty if for nobody."""
+        missing = [node for node in self.cast.nodes if node not in self.waiting]
+        if not self.waiting:
+            return ""
+        step = next(iter(self.waiting.values())).step
+        return f"step {step}: the all-reduce waits for {', '.join(map(str, missing))}"
+
     def results(self) -> tuple[dict[int, torch.Tensor | None], tuple[int, ...]]:
         """What each node ends with, and whom node 0 gave no weight. None: it failed closed."""
         wanted, self.waiting = self.waiting, {}

@@ -28,9 +28,12 @@ from byzccl.lab.outcome import Outcome
 from byzccl.lab.systems.requests import (
     AllReduce,
     Collect,
+    Crash,
     Excluded,
     Gradient,
     Node,
+    Overtaken,
+    Pause,
     Publish,
     QuorumLost,
     Record,
@@ -49,6 +52,7 @@ class Actor:
     letters: Letters
     wanted: Any = None  # the request that it waits with
     since: int = 0  # counts its requests: a timer for an older one means nothing
+    patience: float = 0.0  # of the timer that is set for it
     done: bool = False
 
 
@@ -89,6 +93,8 @@ class Simulation:
             event()
         for step in sorted(self.models):
             self.look(step)
+        if lacking := self.reduction.lacking():
+            self.outcome.failed = lacking
         self.outcome.heard = self.history.steps
         self.outcome.seconds = self.now if self.e.delays else time.perf_counter() - start
         return self.outcome
@@ -111,12 +117,12 @@ class Simulation:
             except StopIteration:
                 actor.done = True
                 return
-            except QuorumLost as error:
+            except (QuorumLost, Overtaken) as error:
                 actor.done = True
                 if self.cast.is_honest(actor.number) and self.outcome.failed is None:
                     self.outcome.failed = f"node {actor.number} ended: {error}"
                 return
-            actor.wanted, actor.since = request, actor.since + 1
+            actor.wanted, actor.since, actor.patience = request, actor.since + 1, 0.0
             answer = self.handle(actor, request)
             if answer is WAITS:
                 return
@@ -136,6 +142,12 @@ class Simulation:
             return WAITS
         if isinstance(request, Record):
             return self.record(actor, request)
+        if isinstance(request, Pause):
+            self.at(self.now + request.seconds, partial(self.resume, actor, None))
+            return WAITS
+        if isinstance(request, Crash):
+            actor.done = True
+            return WAITS
         assert isinstance(request, Excluded)
         return self.exclude(request.nodes)
 
@@ -156,15 +168,19 @@ class Simulation:
         actor.letters.add(sender, request.kind, request.step, vector)
         wanted = actor.wanted
         if isinstance(wanted, Collect) and wanted.kind == request.kind:
-            answer = actor.letters.answer(wanted)
-            if answer is not None:
+            answer = self.collect(actor, wanted)
+            if answer is not WAITS:
                 self.resume(actor, answer)
 
     def collect(self, actor: Actor, request: Collect) -> Any:
         answer = actor.letters.answer(request)
         if answer is not None:
             return answer
-        self.at(self.now + self.e.timeout, partial(self.give_up, actor, request, actor.since))
+        patience = 1.0 if actor.letters.has_least(request) else request.patience
+        if patience != actor.patience:
+            actor.patience = patience
+            limit = self.now + patience * self.e.timeout
+            self.at(limit, partial(self.give_up, actor, request, actor.since))
         return WAITS
 
     def give_up(self, actor: Actor, request: Collect, since: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from byzccl.lab import adversary
-from byzccl.lab.experiment import SILENT, Experiment
+from byzccl.lab.experiment import Experiment
 from byzccl.lab.systems.aggregator import check_rule
 from byzccl.lab.systems.byzantine import Liar
 from byzccl.lab.systems.cast import Cast, Momentum
@@ -25,7 +25,7 @@ class RobustAllReduce:
     def check(self, e: Experiment) -> None:
         if e.quorum is not None:
             raise ValueError(f"{self.name} waits for all nodes: leave out quorum")
-        if e.attack == SILENT and e.byzantine:
+        if e.byzantine and e.attack == "silent":
             raise ValueError(f"{self.name} cannot go on without a node that is silent")
         if adversary.on_messages(e.attack) and e.engine == "simulated" and self.name != "ring":
             raise ValueError(
@@ -43,12 +43,13 @@ class RobustAllReduce:
         return []
 
     def node(self, e: Experiment, number: int, start: torch.Tensor) -> Node:
-        return reduce(self.cast(e), number, start)
+        cast = self.cast(e)
+        return cast.played(number, reduce(cast, number, start))
 
 
 def reduce(cast: Cast, number: int, start: torch.Tensor) -> Node:
     e = cast.experiment
-    lies = not cast.is_honest(number) and adversary.on_gradient(e.attack)
+    lies = cast.lies(number) and not adversary.on_messages(e.attack)
     liar = Liar(cast, number, Kind.GRADIENT, (), len(cast.honest_workers)) if lies else None
     momentum, model = Momentum(e.momentum), start.clone()
     previous: torch.Tensor | None = None

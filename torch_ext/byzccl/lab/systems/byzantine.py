@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from byzccl import attack as adversaries
 from byzccl.lab import adversary
-from byzccl.lab.experiment import SILENT
 from byzccl.lab.systems.cast import Cast
 from byzccl.lab.systems.requests import (
     Collect,
@@ -58,8 +57,6 @@ class Liar:
 def lying_worker(cast: Cast, node: int, to: tuple[int, ...], q: int) -> Node:
     """Sees q honest gradients a step and sends its lie to the nodes `to`."""
     e = cast.experiment
-    if e.attack == SILENT:
-        return
     liar = Liar(cast, node, Kind.GRADIENT, to, q)
     step = 0
     while step < e.steps:
@@ -75,8 +72,6 @@ def lying_worker(cast: Cast, node: int, to: tuple[int, ...], q: int) -> Node:
 def lying_server(cast: Cast, node: int, q: int) -> Node:
     """Lies about its model to the workers, and to the other servers where they contract."""
     e = cast.experiment
-    if e.attack_of_servers == SILENT:
-        return
     others = tuple(server for server in cast.servers if server != node)
     scatter = Liar(cast, node, Kind.MODEL, cast.workers, q)
     gather = Liar(cast, node, Kind.CONTRACTION, others, q)

@@ -70,17 +70,17 @@ class ByzSgd:
 
     def node(self, e: Experiment, number: int, start: torch.Tensor) -> Node:
         cast = self.cast(e)
-        if number in cast.honest_servers:
-            return serve(cast, number, start)
-        if number in cast.byzantine_servers:
+        if number in cast.servers and not cast.lies(number):
+            return cast.played(number, serve(cast, number, start))
+        if number in cast.servers:
             q = min(len(cast.honest_servers), (e.server_quorum or e.servers) - e.byzantine_servers)
             return lying_server(cast, number, max(1, q))
-        if not cast.is_honest(number) and not cast.flips_labels(number):
+        if cast.lies(number):
             q = min(len(cast.honest_workers), (e.quorum or e.workers) - e.byzantine)
             return lying_worker(cast, number, cast.servers, max(1, q))
         if e.filters:
-            return work_with_filters(cast, number, start)
-        return work(cast, number)
+            return cast.played(number, work_with_filters(cast, number, start))
+        return cast.played(number, work(cast, number))
 
 
 def serve(cast: Cast, number: int, start: torch.Tensor) -> Node:
@@ -164,7 +164,7 @@ def work_with_filters(cast: Cast, number: int, start: torch.Tensor) -> Node:
 def first_that_passes(cast: Cast, number: int, step: int, filters: Filters) -> Part:
     for server in servers_of(cast, number, step):
         try:
-            heard: Heard = yield Collect(Kind.MODEL, step, (server,), 1, 1)
+            heard: Heard = yield Collect(Kind.MODEL, step, (server,), 1, 1, patience=1)
         except (Overtaken, QuorumLost):
             continue  # it is silent, which an honest server is not
         model = heard.rows[0]

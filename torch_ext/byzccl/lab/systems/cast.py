@@ -6,8 +6,10 @@ from __future__ import annotations
 import torch
 
 from byzccl.lab import adversary
-from byzccl.lab.experiment import SILENT, Experiment
-from byzccl.lab.systems.requests import Gradient, Kind, Part, Publish
+from byzccl.lab.experiment import Experiment
+from byzccl.lab.fault import is_fault
+from byzccl.lab.systems.faulty import faulty
+from byzccl.lab.systems.requests import Gradient, Kind, Node, Part, Publish
 
 
 class Cast:
@@ -36,16 +38,34 @@ class Cast:
         """Which part of the data is the node's."""
         return node - len(self.servers)
 
+    def attack_of(self, node: int) -> str:
+        """What a Byzantine node does; "none" for the others."""
+        if self.is_honest(node):
+            return "none"
+        e = self.experiment
+        return e.attack if node in self.workers else e.attack_of_servers
+
+    def lies(self, node: int) -> bool:
+        """Whether the node sends what it makes of honest vectors, or parts of messages, in place
+        of playing its part."""
+        text = self.attack_of(node)
+        return adversary.on_messages(text) or (adversary.on_gradient(text) and not is_fault(text))
+
+    def played(self, node: int, part: Node) -> Node:
+        """An honest part as the node plays it: a faulty one is late, silent or gone."""
+        text = self.attack_of(node)
+        return faulty(part, text) if is_fault(text) else part
+
     def flips_labels(self, node: int) -> bool:
-        return node in self.byzantine_workers and self.experiment.attack == adversary.LABEL_FLIP
+        return self.attack_of(node) == adversary.LABEL_FLIP
 
     def sees(self, kind: Kind) -> tuple[int, ...]:
         """The adversaries to whom honest nodes show what they send of this kind."""
         if kind in (Kind.GRADIENT, Kind.AGREEMENT) or not self.servers:
-            seeing, text = self.byzantine_workers, self.experiment.attack
+            seeing = self.byzantine_workers
         else:
-            seeing, text = self.byzantine_servers, self.experiment.attack_of_servers
-        return seeing if adversary.on_gradient(text) and text != SILENT else ()
+            seeing = self.byzantine_servers
+        return seeing if seeing and self.lies(seeing[0]) else ()
 
     def tell(
         self, node: int, kind: Kind, step: int, vector: torch.Tensor, to: tuple[int, ...]

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 import torch
 
 from byzccl.lab import graph
-from byzccl.lab.experiment import SILENT, Experiment
+from byzccl.lab.experiment import Experiment
 from byzccl.lab.systems.aggregator import Aggregator
 from byzccl.lab.systems.byzantine import Liar
 from byzccl.lab.systems.cast import Cast, Momentum
@@ -76,9 +76,9 @@ class Gossip:
     def node(self, e: Experiment, number: int, start: torch.Tensor) -> Node:
         cast = self.cast(e)
         found = graph.parse(e.graph, e.workers)
-        if cast.is_honest(number) or cast.flips_labels(number):
-            return Peer(cast, found, number).run(start)
-        return lie(cast, found.neighbours[number], number)
+        if cast.lies(number):
+            return lie(cast, found.neighbours[number], number)
+        return cast.played(number, Peer(cast, found, number).run(start))
 
 
 class Peer:
@@ -148,8 +148,6 @@ def rounds_of(step: int) -> int:
 def lie(cast: Cast, neighbours: tuple[int, ...], number: int) -> Node:
     """A Byzantine node: it sees all honest ones, and lies to its neighbours."""
     e = cast.experiment
-    if e.attack == SILENT:
-        return
     q = len(cast.honest_workers)
     models, gradients, agreements = (
         Liar(cast, number, kind, neighbours, q)

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import math
-import re
 
 import torch
 
 import byzccl
 from byzccl.lab.experiment import Experiment
 from byzccl.lab.graph import Graph
+from byzccl.lab.named import form
 from byzccl.lab.systems.aggregator import Aggregator
 from byzccl.lab.systems.requests import Heard
 
@@ -75,10 +75,9 @@ def tau_of(rule: str) -> float | None:
     """tau of self_clip(tau=...), None where it is to be found. Raises ValueError."""
     if not rule.startswith(CLIP + "("):
         return None
-    match = re.fullmatch(r"self_clip\(\s*tau\s*=\s*([^)\s]+)\s*\)", rule)
-    tau = float(match[1]) if match else math.nan
-    if not tau >= 0 or not math.isfinite(tau):
-        raise ValueError(f'self_clip takes a tau of at least 0: self_clip(tau=1.5), got "{rule}"')
+    tau = form(rule, "rule of gossip", {CLIP: ("tau",)})[1]["tau"]
+    if tau < 0:
+        raise ValueError(f"self_clip needs tau >= 0, got tau = {tau:g}")
     return tau
 
 

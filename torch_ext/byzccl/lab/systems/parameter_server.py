@@ -53,11 +53,11 @@ class ParameterServer:
         cast = self.cast(e)
         if number == 0:
             return serve(cast, start)
-        if not cast.is_honest(number) and not cast.flips_labels(number):
+        if cast.lies(number):
             q = max(1, (e.quorum or e.workers) - e.byzantine)
             q = min(q, len(cast.honest_workers))
             return lying_worker(cast, number, (0,), q)
-        return work(cast, number)
+        return cast.played(number, work(cast, number))
 
 
 def serve(cast: Cast, start: torch.Tensor) -> Node:

@@ -60,8 +60,10 @@ class Heard(NamedTuple):
 class Collect:
     """Waits for the first `q` vectors from `sources`. Answer: Heard.
 
-    After the timeout, or once no more can come, `least` are enough; below that the node ends with
-    QuorumLost. If the others have moved on, Overtaken is raised in the node.
+    Once `least` have come the others have one timeout more, and whoever is silent by then is not
+    waited for again before something comes from it. If `least` do not come within `patience`
+    timeouts, or cannot come any more, QuorumLost is raised in the node; if the others have moved
+    on, Overtaken.
     """
 
     kind: Kind
@@ -70,6 +72,7 @@ class Collect:
     q: int
     least: int
     own: torch.Tensor | None = None  # the node's own vector, one of the q, where it is a source
+    patience: float = 10.0  # long: those who are waited for may wait themselves
 
 
 class Overtaken(Exception):
@@ -116,7 +119,19 @@ class Excluded:
     nodes: tuple[int, ...]
 
 
-Request = Publish | Collect | Gradient | AllReduce | Record | Excluded
+@dataclass(frozen=True)
+class Pause:
+    """The node does nothing for so many seconds. Answer: None."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Crash:
+    """The node is gone from here on, without a word. No answer."""
+
+
+Request = Publish | Collect | Gradient | AllReduce | Record | Excluded | Pause | Crash
 Node = Generator[Request, Any, None]
 Part = Generator[Request, Any, Any]
 """A part of a node, for `yield from`."""
