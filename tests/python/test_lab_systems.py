@@ -187,7 +187,40 @@ def test_relays_that_tamper_part_the_replicas_of_a_ring() -> None:
         system="ring", rule="median(f=1)", attack="tamper", workers=6, byzantine=1
     )
     assert outcome.spread[-1] > 0
-    # Node 5 lies: it and its left neighbour see all vectors right, and so agree with no liar at all.
+    # Node 5 lies: it and its left neighbour see all vectors right, as if nobody lied.
     honest, _, _ = run(system="ring", rule="median(f=1)", attack="none", workers=6, byzantine=1)
     close(models[1][4], honest[1][4])
     assert not torch.allclose(models[1][0], honest[1][0])
+
+
+def test_dissensus_keeps_nodes_apart() -> None:
+    """Told to each neighbour on its own, it undoes the step of plain gossip towards the others."""
+    shape: dict[str, Any] = {
+        "system": "gossip", "rule": "metropolis", "workers": 8, "byzantine": 2, "lr": 0.0,
+        "graph": "complete",
+    }  # fmt: skip
+    models, _, scene = run(**shape, attack="dissensus(scale=1)", steps=2)
+    # All start alike and nothing is learned: there is nothing to undo.
+    for seen in models:
+        assert all(torch.equal(model, scene.start) for model in seen.values())
+    learning, outcome, _ = run(**{**shape, "lr": 0.1}, attack="dissensus(scale=1)")
+    _, good, _ = run(**{**shape, "lr": 0.1}, attack="none")
+    assert outcome.spread[-1] > 3 * good.spread[-1]
+    assert torch.isfinite(learning[-1][0]).all()
+
+
+@pytest.mark.parametrize("attack", ["optimal_alie", "optimal_ipm", "fang_krum", "fang_trim"])
+@pytest.mark.parametrize("system", ["parameter_server", "sharded"])
+def test_attacks_that_know_the_rule(system: str, attack: str) -> None:
+    """They are asked for every step, with the rule that their vectors will meet."""
+    rule = "trimmed_mean(f=2)"
+    models, _, scene = run(system=system, rule=rule, attack=attack)
+    workers, model = Workers(scene), scene.start
+    for step in range(scene.e.steps):
+        honest = workers.rows([model] * 5, step)[:5]
+        lies = [
+            byzccl.attack.craft(honest, attack, n=7, f=2, rank=rank, step=step, rule=rule)
+            for rank in (5, 6)
+        ]
+        model = model - 0.1 * byzccl.aggregate(torch.stack([*honest, *lies]), rule)
+        close(models[step + 1][0], model)

@@ -21,6 +21,12 @@ def on_messages(attack: str) -> bool:
     return any(info.on_messages for info in adversaries.attacks() if info.name == name)
 
 
+def asks_rule(attack: str) -> bool:
+    """Whether the attack tries its vectors on the rule that they will meet."""
+    name = attack.partition("(")[0].strip()
+    return any(info.asks_rule for info in adversaries.attacks() if info.name == name)
+
+
 def on_gradient(attack: str) -> bool:
     """Whether Byzantine workers send another gradient than the one that they computed."""
     return attack not in ("none", LABEL_FLIP) and not on_messages(attack)

@@ -7,9 +7,11 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+import torch
+
 import byzccl
 from byzccl.lab import fault, partition
-from byzccl.lab.adversary import LABEL_FLIP
+from byzccl.lab.adversary import LABEL_FLIP, asks_rule, on_gradient
 
 SYSTEMS = ("parameter_server", "byzsgd", "gossip", "ring", "sharded")
 ENGINES = ("simulated",)
@@ -109,12 +111,20 @@ class Experiment:
                 fault.parse(text)
             elif text not in ("none", LABEL_FLIP):
                 byzccl.attack.canonical(text)
+        self._try(self.attack, self.workers, self.byzantine)
+        self._try(self.attack_of_servers, self.servers, self.byzantine_servers)
         if self.server_attack == LABEL_FLIP:
             raise ValueError("servers have no labels to flip: give another server_attack")
         from byzccl.lab.systems import system_of
 
         system_of(self).check(self)
         return self
+
+    def _try(self, attack: str, n: int, f: int) -> None:
+        """Raises InvalidArgument if so many nodes cannot carry out the attack."""
+        if f == 0 or not on_gradient(attack) or fault.is_fault(attack) or asks_rule(attack):
+            return
+        byzccl.attack.craft(torch.zeros(n - f, 64), attack, n=n, f=f, rank=n - 1)
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Experiment:

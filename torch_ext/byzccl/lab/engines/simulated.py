@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import byzccl
 from byzccl.lab.engines import Progress
 from byzccl.lab.engines.history import History
 from byzccl.lab.engines.letters import Letters
@@ -117,7 +118,7 @@ class Simulation:
             except StopIteration:
                 actor.done = True
                 return
-            except (QuorumLost, Overtaken) as error:
+            except (QuorumLost, Overtaken, byzccl.Error) as error:
                 actor.done = True
                 if self.cast.is_honest(actor.number) and self.outcome.failed is None:
                     self.outcome.failed = f"node {actor.number} ended: {error}"

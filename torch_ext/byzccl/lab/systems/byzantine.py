@@ -7,8 +7,11 @@ does not wait for more, or it would come last and be left out of every quorum.
 
 from __future__ import annotations
 
+import torch
+
 from byzccl import attack as adversaries
 from byzccl.lab import adversary
+from byzccl.lab.graph import Graph
 from byzccl.lab.systems.cast import Cast
 from byzccl.lab.systems.requests import (
     Collect,
@@ -33,6 +36,8 @@ class Liar:
         self.node, self.kind, self.to, self.q = node, kind, to, q
         self.f = len(self.peers) - len(self.honest)
         text = e.attack if worker else e.attack_of_servers
+        # What its receivers aggregate with: some attacks try their vectors on it.
+        self.rule = cast.rule if worker else f"median(f={e.declared_f_servers})"
         # What is told to one and not to the other (equivocate) is no function of honest vectors.
         self.splits = adversary.on_messages(text)
         self.attack = adversaries.Adversary("none" if self.splits else text)
@@ -41,8 +46,9 @@ class Liar:
         """What the attack makes of the step. Raises Overtaken."""
         heard: Heard = yield Collect(self.kind.seen, step, self.honest, self.q, 1)
         return self.attack.craft(
-            heard.rows, n=len(self.peers), f=self.f, rank=self.peers.index(self.node), step=step
-        )
+            heard.rows, n=len(self.peers), f=self.f, rank=self.peers.index(self.node), step=step,
+            rule=self.rule,
+        )  # fmt: skip
 
     def lie(self, step: int) -> Part:
         """Crafts and sends. Raises Overtaken."""
@@ -52,6 +58,33 @@ class Liar:
             yield Publish(self.kind, step, -vector, self.to[1::2])
         else:
             yield Publish(self.kind, step, vector, self.to)
+
+
+class LiarAmongNeighbours(Liar):
+    """In gossip; `dissensus` tells each neighbour what undoes that neighbour's own step."""
+
+    def __init__(self, cast: Cast, node: int, kind: Kind, found: Graph) -> None:
+        super().__init__(cast, node, kind, found.neighbours[node], len(cast.honest_workers))
+        self.found, self.weights = found, found.weights()
+        self.each = cast.experiment.attack.startswith("dissensus")
+
+    def lie(self, step: int) -> Part:
+        if not self.each:
+            yield from super().lie(step)
+            return
+        heard: Heard = yield Collect(self.kind.seen, step, self.honest, self.q, 1)
+        for receiver in self.to:
+            if receiver in heard.nodes:
+                yield Publish(self.kind, step, self.told(receiver, heard, step), (receiver,))
+
+    def told(self, receiver: int, heard: Heard, step: int) -> torch.Tensor:
+        liars = [node for node in self.found.neighbours[receiver] if node not in self.honest]
+        weights = self.weights[receiver, [*heard.nodes, *liars]]
+        h, f = len(heard.nodes), len(liars)
+        return self.attack.craft(
+            heard.rows, n=h + f, f=f, rank=h + liars.index(self.node), step=step,
+            receiver=heard.nodes.index(receiver), weights=weights.tolist(),
+        )  # fmt: skip
 
 
 def lying_worker(cast: Cast, node: int, to: tuple[int, ...], q: int) -> Node:

@@ -9,6 +9,7 @@ from byzccl.lab import adversary
 from byzccl.lab.experiment import Experiment
 from byzccl.lab.fault import is_fault
 from byzccl.lab.systems.faulty import faulty
+from byzccl.lab.systems.mixing import is_of_gossip
 from byzccl.lab.systems.requests import Gradient, Kind, Node, Part, Publish
 
 
@@ -26,6 +27,12 @@ class Cast:
         self.honest_workers = self.workers[: e.workers - e.byzantine]
         self.byzantine_servers = self.servers[servers - lying :]
         self.byzantine_workers = self.workers[e.workers - e.byzantine :]
+
+    @property
+    def rule(self) -> str | None:
+        """The rule of byzccl that workers' vectors meet; None where gossip has one of its own."""
+        e = self.experiment
+        return None if is_of_gossip(e.rule) else e.rule_text
 
     @property
     def nodes(self) -> tuple[int, ...]:

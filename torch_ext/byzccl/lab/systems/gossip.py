@@ -19,9 +19,10 @@ from contextlib import contextmanager
 import torch
 
 from byzccl.lab import graph
+from byzccl.lab.adversary import asks_rule
 from byzccl.lab.experiment import Experiment
 from byzccl.lab.systems.aggregator import Aggregator
-from byzccl.lab.systems.byzantine import Liar
+from byzccl.lab.systems.byzantine import LiarAmongNeighbours
 from byzccl.lab.systems.cast import Cast, Momentum
 from byzccl.lab.systems.mixing import Mixer, check_mixing, is_of_gossip
 from byzccl.lab.systems.parameter_server import check_quorum
@@ -50,6 +51,8 @@ class Gossip:
         found = graph.parse(e.graph, e.workers)
         check_quorum("quorum", e.quorum, 1, e.workers - 1)
         check_mixing(e, found)
+        if is_of_gossip(e.rule) and asks_rule(e.attack):
+            raise ValueError(f"{e.attack} tries its vectors on a rule of byzccl, got {e.rule}")
         if e.learn and is_of_gossip(e.rule):
             raise ValueError(f"learn combines gradients by a rule of byzccl, got {e.rule}")
         honest = found.without(self.cast(e).byzantine_workers)
@@ -77,7 +80,7 @@ class Gossip:
         cast = self.cast(e)
         found = graph.parse(e.graph, e.workers)
         if cast.lies(number):
-            return lie(cast, found.neighbours[number], number)
+            return lie(cast, found, number)
         return cast.played(number, Peer(cast, found, number).run(start))
 
 
@@ -145,12 +148,11 @@ def rounds_of(step: int) -> int:
     return math.ceil(math.log2(step + 2))
 
 
-def lie(cast: Cast, neighbours: tuple[int, ...], number: int) -> Node:
+def lie(cast: Cast, found: graph.Graph, number: int) -> Node:
     """A Byzantine node: it sees all honest ones, and lies to its neighbours."""
     e = cast.experiment
-    q = len(cast.honest_workers)
     models, gradients, agreements = (
-        Liar(cast, number, kind, neighbours, q)
+        LiarAmongNeighbours(cast, number, kind, found)
         for kind in (Kind.MODEL, Kind.GRADIENT, Kind.AGREEMENT)
     )
     step = 0
