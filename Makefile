@@ -15,6 +15,7 @@ CXX_FILES = git ls-files --cached --others --exclude-standard '*.hpp' '*.cpp' '*
 # What threads run through; the rest of the C++ tests has nothing for TSan to see.
 PARALLEL_TESTS := local_transport_test collective_test exchange_test mismatch_test fault_test \
                   lying_header_test equivocation_test judge_test sentry_test in_order_test \
+                  node_test node_faults_test \
                   measuring_test memory_pool_test pairwise_distances_test \
                   device_double_test pairwise_kernels_test steps_cuda_test \
                   nccl_double_test nccl_transport_test nccl_faults_test \
@@ -37,14 +38,14 @@ QUICK_TESTS := $(addprefix tests/python/test_,ops.py vectors.py stubs.py all_red
                faults.py ddp.py ddp_programs.py previous.py)
 
 .PHONY: help demo test test-torch test-torch-quick nightly setup build package ctest pytest install-test \
-        lint lint-quick sanitize asan tsan tsan-whole bench mutants gpu-build gpu-bundle gpu-suite clean
+        lint lint-quick sanitize asan tsan tsan-whole schedules bench mutants gpu-build gpu-bundle gpu-suite clean
 
 help:
 	@echo 'make demo       train with Byzantine workers, with and without byzccl; ARGS="--help" for more'
 	@echo 'make test       build, all tests, style, sanitizers'
 	@echo 'make test-torch VERSION=$(VERSION)'
 	@echo '                installs and tests beside that torch, in an environment of its own'
-	@echo 'make nightly    what takes too long for every change: the newest torch, mutants, TSan, mypy'
+	@echo 'make nightly    what takes too long for every change: the newest torch, mutants, TSan, schedules, mypy'
 	@echo 'make build      the library and the PyTorch extension, into build/ and torch_ext/byzccl/'
 	@echo 'make lint       ruff, clang-format, mypy'
 	@echo 'make sanitize   C++ tests under ASan and UBSan, the parallel ones under TSan'
@@ -72,7 +73,7 @@ test-torch-quick:
 	$(call stage,Some Python tests beside torch $(VERSION))
 	@.ci/test-torch $(VERSION) $(QUICK_TESTS)
 
-nightly: setup lint test-torch tsan-whole mutants
+nightly: setup lint test-torch tsan-whole schedules mutants
 	$(call stage,make nightly passed)
 	@$(STAGE_TABLE)
 
@@ -132,6 +133,10 @@ tsan-whole: setup
 	@$(CONFIGURE) --preset tsan
 	@$(BIN)/cmake --build build-tsan
 	@$(NO_ASLR) $(BIN)/ctest --test-dir build-tsan --output-on-failure -j $(CORES)
+
+schedules: build
+	$(call stage,10000 schedules of nodes)
+	@BYZCCL_SCHEDULES=10000 build/tests/node_schedules_test
 
 bench: package
 	$(call stage,Benchmarks)

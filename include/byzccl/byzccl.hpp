@@ -11,6 +11,7 @@
 #include <byzccl/error.hpp>
 #include <byzccl/local_transport.hpp>
 #include <byzccl/meeting_failure.hpp>
+#include <byzccl/node.hpp>
 #include <byzccl/report.hpp>
 #include <byzccl/rule.hpp>
 #include <byzccl/transport.hpp>

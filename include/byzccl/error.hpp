@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -43,6 +44,35 @@ class TransportError : public Error {
 
  private:
   std::vector<int> suspects_;
+};
+
+/// A node (node.hpp) cannot have, or did not get in time, as many vectors of a step as it asked
+/// for. The node goes on. Of the ranks that were asked, without those whose vector has come:
+class QuorumError : public Error {
+ public:
+  struct Ranks {
+    std::vector<int> missing = {};  ///< nothing of the step or of a later one has come, and it may
+    std::vector<int> passed = {};   ///< it can come no more: a later step came, or was collected
+    std::vector<int> gone = {};     ///< closed the connection, or was cut off
+  };
+
+  QuorumError(const std::string& message, Ranks ranks, std::int64_t next_step, bool timed_out)
+      : Error(message), ranks_(std::move(ranks)), next_step_(next_step), timed_out_(timed_out) {}
+  /// Each ascending.
+  const std::vector<int>& missing() const noexcept { return ranks_.missing; }
+  const std::vector<int>& passed() const noexcept { return ranks_.passed; }
+  const std::vector<int>& gone() const noexcept { return ranks_.gone; }
+  /// Where whoever was overtaken goes on: the highest step that as many sources as are needed have
+  /// reached, so that ranks that lie about their steps, fewer than that, cannot lead it away; and
+  /// at least the step after the one that was asked for.
+  std::int64_t next_step() const noexcept { return next_step_; }
+  /// The deadline has passed. Otherwise the step can no longer be had, and that was told at once.
+  bool timed_out() const noexcept { return timed_out_; }
+
+ private:
+  Ranks ranks_;
+  std::int64_t next_step_;
+  bool timed_out_;
 };
 
 /// The CUDA runtime refused a call. The message names the call and gives the runtime's own words.

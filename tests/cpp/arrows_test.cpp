@@ -95,6 +95,14 @@ TEST_CASE("Collectives know transports and steps, and no device") {
          {"csrc/cpu/", "csrc/cuda/", "csrc/transport/", "hwy/", "byzccl/local_transport"});
 }
 
+TEST_CASE("Nodes know transports and memory: no rule, no step, no device") {
+  const std::vector<Include> includes = includes_of("csrc/node");
+  REQUIRE(includes.size() > 5);
+  forbid(includes, kDevice);
+  forbid(includes, {"byzccl/rule", "byzccl/aggregate", "byzccl/communicator", "byzccl/attack",
+                    "byzccl/local_transport", "csrc/steps", "csrc/collective/", "csrc/transport/"});
+}
+
 TEST_CASE("Transports know no rule") {
   const std::vector<Include> includes = includes_of("csrc/transport");
   REQUIRE(includes.size() > 3);
