@@ -14,8 +14,8 @@ CONFIGURE := $(BIN)/cmake -DCMAKE_MAKE_PROGRAM=$(BIN)/ninja -DPython_EXECUTABLE=
 CXX_FILES = git ls-files --cached --others --exclude-standard '*.hpp' '*.cpp' '*.cu' '*.cuh'
 # What threads run through; the rest of the C++ tests has nothing for TSan to see.
 PARALLEL_TESTS := local_transport_test collective_test exchange_test mismatch_test fault_test \
-                  lying_header_test equivocation_test judge_test sentry_test in_order_test \
-                  node_test node_faults_test \
+                  lying_header_test equivocation_test judge_test presence_test sentry_test \
+                  in_order_test node_test node_faults_test \
                   measuring_test memory_pool_test pairwise_distances_test \
                   device_double_test pairwise_kernels_test steps_cuda_test \
                   nccl_double_test nccl_transport_test nccl_faults_test \

@@ -50,7 +50,7 @@ std::string printable(std::string_view text) {
     const Character character = first_of(text);
     const bool blank = character.code == '\n' || character.code == '\r' || character.code == '\t';
     if (character.bytes == 0 || is_control(character.code)) {
-      result += character.bytes > 0 && blank ? ' ' : '?';
+      result += blank ? ' ' : '?';
       text.remove_prefix(character.bytes == 0 ? 1 : character.bytes);
     } else {
       result += text.substr(0, character.bytes);

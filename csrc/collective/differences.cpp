@@ -35,9 +35,9 @@ std::string describe_call(const Header& header) {
 
 std::string describe_previous(const Header& header) {
   if (header.previous == 0) return "none";
-  std::string digits(16, '0');
-  for (std::size_t i = 0; i < 16; ++i) {
-    digits[i] = "0123456789abcdef"[header.previous >> (60 - 4 * i) & 15];
+  std::string digits;
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    digits += "0123456789abcdef"[header.previous >> shift & 15];
   }
   return concat("one with digest ", digits);
 }

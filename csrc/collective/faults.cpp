@@ -32,8 +32,17 @@ milliseconds grace(milliseconds timeout) {
 
 constexpr milliseconds kBoardPause{5};
 
+/// Whether some rank says that it waited for this one.
+bool is_missed(int rank, const Words& words) {
+  return std::any_of(words.sightings.begin(), words.sightings.end(), [&](const auto& entry) {
+    const std::vector<int>& peers = entry.second.peers;
+    return std::find(peers.begin(), peers.end(), rank) != peers.end();
+  });
+}
+
 /// No word that may still come could change who is named. As long as two are silent, one of them
-/// may be a victim that is about to write.
+/// may be a victim that is about to write; and so may the last one, unless it is known that it was
+/// waited for: ranks that time out together write one after the other.
 bool all_explained(const Words& words, int n) {
   const bool proven =
       std::any_of(words.sightings.begin(), words.sightings.end(), [](const auto& entry) {
@@ -42,7 +51,10 @@ bool all_explained(const Words& words, int n) {
                (sighting.kind == Kind::kContradicted && sighting.peers.size() == 2);
       });
   const int silent = words.silent(n);
-  return proven || silent == 0 || (silent == 1 && suspects_of(words, n).size() == 1);
+  if (proven || silent == 0) return true;
+  if (silent > 1) return false;
+  const std::vector<int> suspects = suspects_of(words, n);
+  return suspects.size() == 1 && is_missed(suspects.front(), words);
 }
 
 /// Reads what the others wrote that is not known yet.
@@ -50,7 +62,10 @@ void read_others(Board& board, int n, Words& words) {
   for (int rank = 0; rank < n; ++rank) {
     if (words.sightings.contains(rank)) continue;
     if (const auto text = board.get(sighting_key(rank))) {
-      if (auto sighting = parse_sighting(*text, n)) words.sightings.emplace(rank, *sighting);
+      if (auto sighting = parse_sighting(*text, n)) {
+        words.sightings.emplace(rank, *sighting);
+        words.present.erase(rank);  // what it said before it failed
+      }
     }
     if (words.sightings.contains(rank)) continue;
     if (const auto text = board.get(presence_key(rank))) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <latch>
 #include <string>
 #include <vector>
 
@@ -129,6 +130,24 @@ TEST_CASE("reductions complete in the order of the calls, without waiting in bet
       }
     });
   }
+}
+
+TEST_CASE("done and in_use answer at once, also while others have not called") {
+  std::latch asked(1);
+  test::run(2, {}, [&](Communicator& communicator) {
+    std::vector<float> x(9, 1.0f);
+    const Rule rule = Rule::parse("mean");
+    if (communicator.rank() == 1) asked.wait();
+    Pending pending = communicator.all_reduce(x.data(), 9, kF32, rule);
+    if (communicator.rank() == 0) {
+      const bool done = pending.done();
+      const bool in_use = pending.in_use();
+      asked.count_down();  // not before: an answer that waits for the other never comes
+      expect(!done && in_use, "it was done before the other rank called");
+    }
+    pending.wait();
+    expect(pending.done() && !pending.in_use(), "it is not done after the wait");
+  });
 }
 
 /// Returns when an add of 3 * 1024 columns among 3 ranks has brought so many bytes before finish().

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/passing_transport.hpp"
 #include "support/trial.hpp"
 
 namespace byzccl {
@@ -185,12 +186,37 @@ TEST_CASE("abort fails what is under way and what comes after, with its reason")
   Pending pending = communicator.all_reduce(x.data(), 4, kF32, Rule::parse("mean"));
   std::this_thread::sleep_for(milliseconds(10));
   communicator.abort("enough");
+  communicator.abort("more than that");
   const std::string expected = "gave up: enough";
   CHECK(test::message_of<TransportError>([&] { pending.wait(); }) == expected);
   CHECK(test::message_of<TransportError>([&] { pending.wait(); }) == expected);
   CHECK(test::message_of<TransportError>([&] {
           communicator.all_reduce(x.data(), 4, kF32, Rule::parse("mean")).wait();
         }) == expected);
+}
+
+/// Counts how often its rank stays for the others.
+class StayingTransport final : public test::PassingTransport {
+ public:
+  StayingTransport(std::shared_ptr<Transport> inner, int& stays)
+      : PassingTransport(std::move(inner)), stays_(stays) {}
+  void stay_for_others(const std::vector<int>&) noexcept override { ++stays_; }
+
+ private:
+  int& stays_;
+};
+
+TEST_CASE("who gave up stays for the others once, who did not never does") {
+  for (const bool gives_up : {false, true}) {
+    int stays = 0;
+    {
+      Communicator communicator(std::make_shared<StayingTransport>(local_transports(1)[0], stays));
+      std::vector<float> x(4, 1.0f);
+      communicator.all_reduce(x.data(), 4, kF32, Rule::parse("mean")).wait();
+      if (gives_up) communicator.abort("enough");
+    }
+    CHECK(stays == (gives_up ? 1 : 0));
+  }
 }
 
 TEST_CASE("an exchange may outlive its communicator") {

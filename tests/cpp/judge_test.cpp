@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "csrc/collective/faults.hpp"
 #include "csrc/collective/verdict.hpp"
 #include "support/catch.hpp"
+#include "support/faulty_transport.hpp"
 #include "support/passing_transport.hpp"
 #include "support/ranks.hpp"
 
@@ -122,6 +124,80 @@ TEST_CASE(
   Witness witness = saw({Kind::kGone, {2}});
   witness.missing = [] { return Ranks{1, 2, 3}; };  // rank 4 has sent all that it is to send
   CHECK(judge_as(*ends[0], witness).suspects() == Ranks{2, 3});
+}
+
+TEST_CASE("ranks that time out together blame none of them for writing last") {
+  const Sighting nobody_came{.kind = Kind::kTimedOut, .peers = {}, .detail = {}, .everybody = true};
+  const auto ends = local_transports(4);
+  std::vector<Ranks> named(4);
+  test::run(4, [&](int rank) {
+    const auto index = static_cast<std::size_t>(rank);
+    std::this_thread::sleep_for(rank == 3 ? kTimeout / 10 : milliseconds(0));
+    named[index] = judge(*ends[index], {nobody_came}, kTimeout, "they met").suspects();
+  });
+  CHECK(named == std::vector<Ranks>(4));
+  const auto without = local_transports(4);
+  test::run(3, [&](int rank) {
+    const auto index = static_cast<std::size_t>(rank);
+    named[index] = judge(*without[index], {nobody_came}, kTimeout, "they met").suspects();
+  });
+  CHECK(named == std::vector<Ranks>{{3}, {3}, {3}, {}});
+}
+
+TEST_CASE("nobody waits for words that would change nothing") {
+  constexpr milliseconds kLong{60'000};
+  const auto seconds_to_judge = [&](const Sightings& others, const Sighting& own) {
+    const auto ends = local_transports(4);
+    for (const auto& [rank, sighting] : others) {
+      ends[0]->board().put(concat("byzccl/sighting/", rank), to_text(sighting));
+    }
+    const auto start = Clock::now();
+    judge(*ends[0], {own}, kLong, "");
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  constexpr double kQuick = 3;  // the time for words would be five seconds
+  const Sighting gone{Kind::kGone, {3}};
+  CHECK(seconds_to_judge({{1, gone}, {2, gone}}, gone) < kQuick);
+  CHECK(seconds_to_judge({{1, gone}, {2, gone}, {3, {Kind::kGone, {0}}}}, gone) < kQuick);
+  CHECK(seconds_to_judge({{2, {Kind::kLied, {3}, "noise"}}}, gone) < kQuick);
+  CHECK(seconds_to_judge({{2, {Kind::kGaveUp, {2}, "full"}}}, gone) < kQuick);
+  CHECK(seconds_to_judge({{2, {Kind::kContradicted, {1, 3}, "a, b"}}}, gone) < kQuick);
+}
+
+TEST_CASE("who wrote why it failed is not taken for one that waits, as it did before") {
+  const auto ends = local_transports(3);
+  answer(*ends[1], Presence::kWaits);
+  ends[1]->board().put("byzccl/sighting/1", to_text(Sighting{Kind::kGone, {0}}));
+  ends[2]->board().put("byzccl/sighting/2", to_text(Sighting{Kind::kTimedOut, {1}}));
+  const TransportError error = judge_as(*ends[0], saw({Kind::kTimedOut, {1}}));
+  CHECK(error.what() == std::string("rank 1 did not answer within 300 ms (the words of rank 0)"));
+}
+
+TEST_CASE("words of a rank that there is not are not heard") {
+  const auto ends = local_transports(3);
+  ends[1]->board().put("byzccl/sighting/3", to_text(Sighting{Kind::kLied, {1}, "noise"}));
+  ends[1]->board().put("byzccl/sighting/-1", to_text(Sighting{Kind::kLied, {1}, "noise"}));
+  CHECK(judge_as(*ends[0], saw({Kind::kGone, {2}})).suspects() == Ranks{2});
+}
+
+TEST_CASE("without a board a rank names whom it knows to blame, else the host of the board") {
+  struct Case {
+    int n;
+    int host;
+    Sighting seen;
+    Ranks named;
+  };
+  for (const Case& given :
+       {Case{3, 0, {Kind::kGone, {2}}, {0}}, Case{3, 2, {Kind::kTimedOut, {1}}, {2}},
+        Case{3, 1, {Kind::kGone, {2}}, {}},  // its own process
+        Case{3, -1, {Kind::kGone, {2}}, {}}, Case{3, 0, {Kind::kLied, {2}, "noise"}, {2}},
+        Case{3, 0, {Kind::kGaveUp, {1}, "full"}, {1}}, Case{2, -1, {Kind::kGone, {0}}, {0}},
+        Case{2, -1, {Kind::kTimedOut, {}}, {0}}}) {
+    CAPTURE(given.n, given.host, to_text(given.seen));
+    test::FaultyTransport transport(local_transports(given.n)[1],
+                                    {.board_fails = true, .board_host = given.host});
+    CHECK(judge_as(transport, saw(given.seen)).suspects() == given.named);
+  }
 }
 
 TEST_CASE("the alarm is raised by who judges and by who gives up") {

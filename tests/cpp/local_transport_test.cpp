@@ -149,6 +149,20 @@ TEST_CASE("abort wakes who waits, on both sides") {
   CHECK(error_of(*later, in(10'000)).has_value());
 }
 
+TEST_CASE("after its own abort nothing reaches a rank, not even what had come") {
+  const auto ends = local_transports(2);
+  int value = 7;
+  int got = 0;
+  const auto before = ends[0]->recv(1, &got, sizeof got);
+  ends[1]->send(0, &value, sizeof value)->wait(in(0));
+  ends[0]->abort();
+  const auto after = ends[0]->recv(1, &got, sizeof got);
+  for (Work* const work : {before.get(), after.get()}) {
+    CHECK_THROWS_WITH(work->wait(in(10'000)), "the transport was aborted");
+  }
+  CHECK(after->is_lost());
+}
+
 TEST_CASE("sizes that disagree are an error, not a crash") {
   const auto ends = local_transports(2);
   const std::vector<int> out(4);
@@ -190,6 +204,8 @@ TEST_CASE("no messages to oneself or to nobody") {
   CHECK_THROWS_AS(ends[0]->recv(2, &got, 4), InvalidArgument);
   CHECK_THROWS_AS(ends[0]->recv(-1, &got, 4), InvalidArgument);
   CHECK_THROWS_AS(local_transports(0), InvalidArgument);
+  CHECK_THROWS_AS(local_transports(257), InvalidArgument);
+  CHECK(local_transports(256).size() == 256);
 }
 
 TEST_CASE("the board keeps the last put and the first put_first") {

@@ -74,6 +74,8 @@ TEST_CASE("every field of a header is checked") {
   Header good;
   good.rank = 3;
   CHECK(collective::find_fault(good, 3).empty());
+  collective::write_text(good.reason, "every character that prints, from ' ' to '~'");
+  CHECK(collective::find_fault(good, 3).empty());
   for (const Lie& lie : lies) {
     Header header = good;
     lie.tell(header);

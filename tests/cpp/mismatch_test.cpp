@@ -92,6 +92,20 @@ TEST_CASE("ranks that do not call alike all learn who called what") {
       });
 }
 
+TEST_CASE("in a ring, where the finish has headers of its own, they may disagree as well") {
+  expect_mismatch(
+      3, "ranks disagree on call: finish after 1 adds from ranks 0, 2; add 1 from rank 1",
+      [](Communicator& c, Bytes& x) {
+        const Rule rule = Rule::parse("krum(f=0)");
+        if (c.rank() != 1) return c.all_reduce(x.data(), 100, kF32, rule);
+        Exchange exchange = c.begin(rule);
+        exchange.add(x.data(), 100, kF32);
+        exchange.add(x.data() + 400, 100, kF32);
+        return exchange.finish();
+      },
+      [](int) { return CommunicatorOptions{.algorithm = Algorithm::kRing}; });
+}
+
 TEST_CASE("adds of a rule by columns that were agreed on hold their result after a mismatch") {
   for (const Algorithm algorithm : {Algorithm::kSharded, Algorithm::kRing}) {
     test::run(3, {.algorithm = algorithm}, [](Communicator& communicator) {
@@ -174,6 +188,10 @@ TEST_CASE("a mistake of one rank is told to all at once") {
                  "rank 1 refused: d must not be negative, got -1",
                  [&](Communicator& c, Bytes& x, bool mistaken) {
                    return c.all_reduce(x.data(), mistaken ? -1 : 1200, kF32, mean);
+                 });
+  expect_refusal("x is null, but d = 600", "rank 1 refused: x is null, but d = 600",
+                 [&](Communicator& c, Bytes& x, bool mistaken) {
+                   return c.all_reduce(mistaken ? nullptr : x.data(), 600, DType::kFloat64, mean);
                  });
   expect_refusal("unknown dtype", "rank 1 refused: unknown dtype",
                  [&](Communicator& c, Bytes& x, bool mistaken) {

@@ -88,10 +88,26 @@ TEST_CASE("of ranks that contradict each other the fewest are named, after who i
   sightings[1] = {Kind::kContradicted, {0, 2}, "1 of it"};
   CHECK(suspects_of({sightings, {}}, 6) == Ranks{0, 2});
   CHECK(explain_suspects({0, 2}, {sightings, {}}, std::chrono::seconds(1)) == "1 of it");
+  sightings[5] = {Kind::kContradicted, {2, 3}, "5 of it"};  // of as few, who wrote is first
+  CHECK(suspects_of({sightings, {}}, 6) == Ranks{0, 2});
   sightings[3] = {Kind::kLied, {2}, "noise"};
   CHECK(suspects_of({sightings, {}}, 6) == Ranks{2});
   CHECK(explain_suspects({2}, {sightings, {}}, std::chrono::seconds(1)) ==
         "rank 2 broke the protocol: noise");
+}
+
+TEST_CASE("who gives up does so for itself, whomever it names") {
+  const Sightings sightings = {{2, {Kind::kGaveUp, {1}, "out of memory"}}};
+  CHECK(suspects_of({sightings, {}}, 4) == Ranks{2});
+  CHECK(explain_suspects({2}, {sightings, {}}, std::chrono::seconds(1)) ==
+        "rank 2 gave up: out of memory");
+}
+
+TEST_CASE("silent is who has written neither a sighting nor an answer") {
+  const Sightings sightings = {{1, {Kind::kGone, {0}}}};
+  CHECK(Words{sightings, {}}.silent(4) == 3);
+  CHECK(Words{sightings, {{3, Presence::kHere}}}.silent(4) == 2);
+  CHECK(Words{sightings, {{0, Presence::kIdle}}}.silent(2) == 0);
 }
 
 TEST_CASE("all whose messages are missing are named, however many") {
@@ -124,11 +140,11 @@ TEST_CASE("who answers that it waits is a victim; who is only there still keeps 
 }
 
 TEST_CASE("sightings and answers survive the board") {
-  const Sighting contradicted{Kind::kContradicted, {0, 3, 12}, "a, b"};
-  const auto all = parse_sighting(to_text(contradicted), 13);
-  REQUIRE(all.has_value());
-  CHECK((all->kind == contradicted.kind && all->peers == contradicted.peers));
-  CHECK(all->detail == "a, b");
+  for (const Ranks& peers : {Ranks{0, 3, 12}, Ranks{3, 12}}) {
+    const auto all = parse_sighting(to_text(Sighting{Kind::kContradicted, peers, "a, b"}), 13);
+    REQUIRE(all.has_value());
+    CHECK((all->kind == Kind::kContradicted && all->peers == peers && all->detail == "a, b"));
+  }
   for (const Kind kind : {Kind::kTimedOut, Kind::kGone, Kind::kLied, Kind::kGaveUp}) {
     const auto read = parse_sighting(to_text(Sighting{kind, {12, 0}, "a b"}), 13);
     REQUIRE(read.has_value());

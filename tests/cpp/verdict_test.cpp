@@ -43,6 +43,7 @@ TEST_CASE("what is read prints, whatever stands there") {
   CHECK(printable("\xff\xfe\x80") == "???");
   CHECK(printable("\xc0\xaf\xe0\x80\xaf") == "?????");  // overlong
   CHECK(printable("\xed\xa0\x80") == "???");            // a surrogate
+  CHECK(printable("\xed\xbf\xbf") == "???");            // the last one
   CHECK(printable("\xf4\x90\x80\x80") == "????");       // above U+10FFFF
   const auto verdict = parse_verdict("1 \n\x1b[31mrank 1\xe9\n", 2);
   REQUIRE(verdict.has_value());
@@ -50,6 +51,14 @@ TEST_CASE("what is read prints, whatever stands there") {
   const auto sighting = parse_sighting("a1 \xff\x07", 2);
   REQUIRE(sighting.has_value());
   CHECK(sighting->detail == "??");
+}
+
+TEST_CASE("the first and the last character of each length are characters") {
+  for (const char* text : {"\x7e", "\u00a0", "\u07ff", "\u0800", "\ud7ff", "\ue000", "\uffff",
+                           "\U00010000", "\U000fffff", "\U00100000", "\U0010ffff"}) {
+    CAPTURE(text);
+    CHECK(printable(text) == text);
+  }
 }
 
 TEST_CASE("what is too long for the board is cut between characters, and not lost") {
@@ -81,6 +90,9 @@ TEST_CASE("a rank believes a verdict that somebody's words are a reason for") {
   CHECK(agrees({{2, 3}, ""}, {ring, {}}, 5));
   const Sightings link = {{0, {Kind::kGone, {1}}}, {1, {Kind::kGone, {0}}}};
   CHECK(agrees({{}, ""}, {link, {}}, 0));
+  const Sightings two = {{0, {Kind::kContradicted, {2, 5}, "a"}},
+                         {1, {Kind::kContradicted, {2, 3, 4}, "b"}}};
+  CHECK(agrees({{2, 5}, "a"}, {two, {}}, 1));  // it found another one, and both lead to a liar
 }
 
 TEST_CASE("a rank does not believe a verdict that contradicts what it saw") {

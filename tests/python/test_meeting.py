@@ -71,15 +71,44 @@ def test_a_rank_that_is_lost_while_it_connects_is_named(number, lost):
     run(4, body, lost={lost}, tcp=lost != 0)
 
 
+def port_of_the_store() -> int:
+    store = c10d._get_process_group_store(dist.group.WORLD)
+    while isinstance(store, dist.PrefixStore):
+        store = store.underlying_store
+    return store.port
+
+
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda s: s.name)
-def test_the_host_of_the_store_is_lost(number):
+def test_where_the_store_is_lost_before_its_host_comes_its_address_is_named(number):
+    """A store answers no question whose process it is in: who came first cannot know."""
+
     def body(rank):
         dist.barrier()
         if rank == 0:
             os.kill(os.getpid(), number)
         time.sleep(0.3)
         error = fails_to_meet(2)
-        assert set(error.suspects) <= {0} and "store" in str(error)
+        assert error.suspects == ()
+        assert f"the store at 127.0.0.1:{port_of_the_store()}" in str(error)
+        assert "whose process it is in is not known before all have come" in str(error)
+
+    run(3, body, lost={0}, tcp=True)
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda s: s.name)
+def test_the_host_of_the_store_is_named_once_all_have_come(number):
+    def body(rank):
+        dist.barrier()
+        if rank == 2:  # comes, and then connects to nobody
+            prefix = f"byzccl/{dist.group.WORLD.group_name}/0"
+            c10d._get_process_group_store(dist.group.WORLD).set(f"{prefix}/come/2", "cpu")
+            return
+        if rank == 0:
+            threading.Timer(1, os.kill, (os.getpid(), number)).start()
+        error = fails_to_meet(4)
+        assert error.suspects == (0,), str(error)
+        assert f"the store at 127.0.0.1:{port_of_the_store()}" in str(error)
+        assert "rank 0 hosts it" in str(error)
 
     run(3, body, lost={0}, tcp=True)
 

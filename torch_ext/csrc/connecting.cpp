@@ -24,19 +24,21 @@ void Connecting::start() {
 }
 
 void Connecting::connect() noexcept {
-  Outcome outcome = Outcome::kNoDevice;
   std::string message;
+  bool connected = false;
   c10::intrusive_ptr<c10d::Backend> backend;
   try {
-    backend = eager_gloo(store_, rank_, size_, timeout_, [&] { outcome = Outcome::kNotConnected; });
-    outcome = Outcome::kConnected;
+    backend = eager_gloo(store_, rank_, size_, timeout_, [this] { has_device_ = true; });
+    connected = true;
   } catch (const std::exception& error) {
     message = message_of(error);
   } catch (...) {
     message = "Gloo failed without saying why";
   }
   const std::lock_guard lock(mutex_);
-  outcome_ = outcome;
+  outcome_ = connected     ? Outcome::kConnected
+             : has_device_ ? Outcome::kNotConnected
+                           : Outcome::kNoDevice;
   message_ = std::move(message);
   backend_ = std::move(backend);
   done_ = true;

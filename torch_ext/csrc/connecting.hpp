@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <byzccl/transport.hpp>
 #include <chrono>
 #include <condition_variable>
@@ -29,6 +30,9 @@ class Connecting : public std::enable_shared_from_this<Connecting> {
   void start();
   /// Whether it is done, at `moment` at the latest.
   bool done_by(Deadline moment);
+  /// Whether Gloo knows an address of this machine. Until then it looks up the machine's name, and
+  /// nothing of that depends on other ranks.
+  bool has_device() const { return has_device_; }
 
   // Once it is done:
   Outcome outcome() const { return outcome_; }
@@ -49,6 +53,7 @@ class Connecting : public std::enable_shared_from_this<Connecting> {
   const std::chrono::milliseconds timeout_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::atomic<bool> has_device_ = false;
   bool done_ = false;
   Outcome outcome_ = Outcome::kNoDevice;
   std::string message_;

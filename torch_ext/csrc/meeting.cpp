@@ -65,16 +65,16 @@ class Meeting {
 
   Met hold() {
     check_descriptors();
+    tell_host();
     board_->put(key(kCome, party_.rank), party_.device);
     await(kCome, "each must create the communicator");
+    host_ = store_host();
     check_devices();
     auto backend = connect();
-    tell_host();
     board_->put(key(kMet, party_.rank), "");
     await(kMet, "the others have connected");
-    const int host = store_host();
     leave_nothing();
-    return {std::move(backend), host};
+    return {std::move(backend), host_};
   }
 
   ~Meeting() {
@@ -86,6 +86,15 @@ class Meeting {
   /// The other ranks learn what keeps this one from coming, and all name it.
   [[noreturn]] void give_up(const std::string& why) {
     fail({Kind::kGaveUp, party_.rank, why}, headline());
+  }
+
+  /// The store has failed: this rank can tell nobody, but it may know whose process that is.
+  [[noreturn]] void lose_store(const std::string& why) const {
+    const bool known = host_ >= 0 && host_ != party_.rank;
+    const std::string whose = known ? concat("rank ", host_, " hosts it")
+                                    : "whose process it is in is not known before all have come";
+    throw TransportError(concat(headline(), ", because ", why, "; ", whose),
+                         known ? std::vector<int>{host_} : std::vector<int>{});
   }
 
   /// The other ranks learn that this one has gone.
@@ -179,7 +188,11 @@ class Meeting {
     while (!connecting_->done_by(pause_end(end, pause, spent))) {
       if (spent < kQuick) continue;
       look_around();
-      if (Clock::now() >= end) did_not_meet("Gloo still connects");
+      if (Clock::now() < end) continue;
+      if (connecting_->has_device()) did_not_meet("Gloo still connects");
+      give_up(
+          "Gloo still looks up the address of its machine's name; GLOO_SOCKET_IFNAME names an "
+          "interface that needs no such look-up");
     }
     switch (connecting_->outcome()) {
       case Connecting::Outcome::kConnected:
@@ -216,7 +229,7 @@ class Meeting {
     board_->remove({kHost});
   }
 
-  /// Before this rank has met: then all know when all have.
+  /// Before this rank has come: then all know when all have.
   void tell_host() {
     if (!hosts(*party_.store)) return;
     const std::string mine = std::to_string(party_.rank);
@@ -252,6 +265,7 @@ class Meeting {
   std::shared_ptr<StoreBoard> board_;
   Seat seat_;
   std::shared_ptr<Connecting> connecting_;
+  int host_ = -1;  ///< the rank that hosts the store, once all have come; -1: none that is known
 };
 
 }  // namespace
@@ -270,10 +284,8 @@ Met meet(const Party& party) {
     throw;
   } catch (const MismatchError&) {
     throw;
-  } catch (const Error& error) {  // of the store: it can tell nobody
-    throw TransportError(
-        concat("rank ", party.rank, " did not meet all ", party.size,
-               " ranks of the group, because it cannot ask the group's store: ", error.what()));
+  } catch (const Error& error) {  // of the store
+    meeting.lose_store(error.what());
   } catch (...) {  // of the interrupt
     meeting.leave();
     throw;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "message_of.hpp"
+#include "store_address.hpp"
 
 namespace byzccl::torch {
 namespace {
@@ -23,6 +24,7 @@ constexpr std::chrono::milliseconds kBusyAfter{1000};
 /// The connections to the store.
 struct StoreBoard::Lines {
   c10::intrusive_ptr<c10d::Store> shared;
+  std::string name;  ///< of the store
   std::mutex mutex;
   c10::intrusive_ptr<c10d::Store> own;  ///< made when it is first needed
 
@@ -61,6 +63,7 @@ struct StoreBoard::Call {
 StoreBoard::StoreBoard(c10::intrusive_ptr<c10d::Store> store, std::chrono::milliseconds limit,
                        int host)
     : lines_(std::make_shared<Lines>()), limit_(limit), host_(host) {
+  lines_->name = name_of(*store);
   lines_->shared = std::move(store);
 }
 
@@ -69,15 +72,17 @@ void StoreBoard::start(std::shared_ptr<Lines> lines, bool own, std::shared_ptr<C
     try {
       call->settle(call->question(lines->open(own)), nullptr);
     } catch (const std::exception& error) {
-      call->settle({}, std::make_exception_ptr(Error("store: " + message_of(error))));
+      call->settle({},
+                   std::make_exception_ptr(Error(concat(lines->name, ": ", message_of(error)))));
     } catch (...) {
-      call->settle({}, std::make_exception_ptr(Error("store: it failed without saying why")));
+      call->settle(
+          {}, std::make_exception_ptr(Error(concat(lines->name, " failed without saying why"))));
     }
   }).detach();
 }
 
 StoreBoard::Answer StoreBoard::ask(Question question) {
-  if (silent_) throw Error("the store did not answer before and was given up");
+  if (silent_) throw Error(concat(lines_->name, " did not answer before and was given up"));
   const auto call = std::make_shared<Call>();
   call->question = std::move(question);
   const Deadline begin = Clock::now();
@@ -94,11 +99,11 @@ StoreBoard::Answer StoreBoard::ask(Question question) {
       settled = call->await(end);
     }
   } catch (const std::system_error& error) {
-    throw Error(concat("no thread could be started to ask the store: ", error.what()));
+    throw Error(concat("no thread could be started to ask ", lines_->name, ": ", error.what()));
   }
   if (!settled) {
     silent_ = true;
-    throw Error(concat("the store did not answer within ", limit_.count(), " ms"));
+    throw Error(concat(lines_->name, " did not answer within ", limit_.count(), " ms"));
   }
   const std::lock_guard lock(call->mutex);
   if (call->error) std::rethrow_exception(call->error);

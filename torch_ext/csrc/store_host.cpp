@@ -11,10 +11,10 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
-#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "backoff.hpp"
+#include "store_address.hpp"
 
 namespace byzccl::torch {
 namespace {
@@ -45,11 +45,7 @@ int listening_port(int descriptor) {
 
 // A TCPStore does not say whether it is the server.
 bool hosts(c10d::Store& store) {
-  c10d::Store* bare = &store;
-  while (auto* const prefixed = dynamic_cast<c10d::PrefixStore*>(bare)) {
-    bare = prefixed->getUnderlyingStore().get();
-  }
-  const auto* const tcp = dynamic_cast<const c10d::TCPStore*>(bare);
+  const auto* const tcp = dynamic_cast<const c10d::TCPStore*>(&bare_store(store));
   if (tcp == nullptr) return false;
   std::error_code error;
   std::filesystem::directory_iterator open("/proc/self/fd", error);
