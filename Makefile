@@ -54,7 +54,7 @@ help:
 	@echo 'make gpu-build  the kernels for all architectures (80, 90, 100, 120)'
 	@echo 'make gpu-suite  builds, tests and measures everything CUDA; without a GPU on the double'
 	@echo 'make gpu-bundle the same, built here to be run elsewhere: gpu-suite ARGS="--bundle FOLDER"'
-	@echo 'make clean      remove build folders and demo-out/'
+	@echo 'make clean      remove build folders, demo-out/ and lab-out/'
 	@echo 'make setup      only install what all of them need (they do it by themselves)'
 
 demo: package
@@ -162,4 +162,4 @@ gpu-bundle: setup
 	@$(BIN)/python -m benchmarks.gpu_suite bundle $(ARGS)
 
 clean:
-	rm -rf build build-wheel build-asan build-tsan build-gpu build-archs build-torch-* demo-out
+	rm -rf build build-wheel build-asan build-tsan build-gpu build-archs build-torch-* demo-out lab-out

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import textwrap
+from typing import NoReturn
 
 import byzccl
 
@@ -43,8 +44,15 @@ def list_rules(width: int) -> int:
     return 0
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells a mistake in one line; so do the parsers of the commands, which are of its kind."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (--help lists what there is)\n")
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m byzccl", description="byzccl's command line")
+    parser = Parser(prog="python -m byzccl", description="byzccl's command line")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser(
         "demo",
@@ -56,6 +64,15 @@ def main() -> int:
         from byzccl.lab.options import add_arguments
 
         add_arguments(demo)
+    lab = commands.add_parser(
+        "lab", help="run experiments, keep their results, make a page of them"
+    )
+    if "lab" in sys.argv[1:2]:
+        try:
+            from byzccl.lab.commands import add_arguments as add_lab
+        except ModuleNotFoundError as error:
+            return missing("lab", error)
+        add_lab(lab)
     commands.add_parser("rules", help="list the rules, their bounds and when to use them")
     commands.add_parser("doctor", help="say what is installed here and what is wrong")
     args = parser.parse_args()
@@ -65,13 +82,22 @@ def main() -> int:
         from byzccl.doctor import main as examine
 
         return examine()
+    if args.command == "lab":
+        from byzccl.lab.commands import main as run_lab
+
+        return run_lab(args)
     try:
         from byzccl.lab.demo import main as run_demo
-    except ModuleNotFoundError as error:  # the rest of the command line works without
-        package = (error.name or "a package").partition(".")[0]
-        print(f'demo: {package} is missing: pip install "byzccl[demo]"', file=sys.stderr)
-        return 2
+    except ModuleNotFoundError as error:
+        return missing("demo", error)
     return run_demo(args)
+
+
+def missing(command: str, error: ModuleNotFoundError) -> int:
+    """Says which package a command needs; the rest of the command line works without."""
+    package = (error.name or "a package").partition(".")[0]
+    print(f'{command}: {package} is missing: pip install "byzccl[demo]"', file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

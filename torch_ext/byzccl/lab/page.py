@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from byzccl.lab.run import Settings
-from byzccl.lab.tables import Table
+from byzccl.lab.tables import Cell, Table
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
@@ -21,19 +21,14 @@ img { max-width: 100%; } .note { color: #555; font-size: 0.9rem; }
 """
 
 
+def cell_html(cell: Cell) -> str:
+    kind = ' class="bad"' if cell.bad else ""
+    return f"<td{kind}>{escape(cell.text)}</td>"
+
+
 def table_html(table: Table) -> str:
     head = "".join(f"<th>{escape(text)}</th>" for text in table.head)
-    rows = "\n".join(
-        "<tr>"
-        + "".join(
-            f'<td class="bad">{escape(cell.text)}</td>'
-            if cell.bad
-            else f"<td>{escape(cell.text)}</td>"
-            for cell in row
-        )
-        + "</tr>"
-        for row in table.rows
-    )
+    rows = "\n".join("<tr>" + "".join(map(cell_html, row)) + "</tr>" for row in table.rows)
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     return f"<h2>{escape(table.title)}</h2>\n<table><tr>{head}</tr>\n{rows}\n</table>\n{note}"
 
