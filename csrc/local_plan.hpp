@@ -6,6 +6,7 @@
 #include <byzccl/aggregate.hpp>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace byzccl {
 
@@ -14,6 +15,10 @@ namespace byzccl {
 ///         d > 0, or the rule needs something of the caller that is not there
 Plan local_plan(std::span<const void* const> x, std::int64_t d, DType dtype, const Rule& rule,
                 const Caller& caller);
+
+/// @param call  its name, for messages
+/// @throws InvalidArgument if d < 0, or a pointer is null although d > 0
+void check_vectors(std::string_view call, std::span<const void* const> x, std::int64_t d);
 
 /// @throws InvalidArgument unless there is an output, or nothing to write
 void check_output(const void* out, std::int64_t d);

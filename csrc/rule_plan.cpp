@@ -212,4 +212,13 @@ Plan plan(const Rule& rule, int n, DType dtype) {
   return plan;
 }
 
+Plan plan(const PreAggregation& steps, int n, DType dtype) {
+  BYZCCL_CHECK(n >= 1 && n <= kMaxVectors, "pre_aggregate needs 1 <= n <= ", kMaxVectors,
+               ", got n = ", n);
+  BYZCCL_CHECK(steps.bucketing || steps.scaling || steps.nnm,
+               "pre_aggregate needs a step: bucketing, clip, arc or nnm");
+  // A column rule has every row that is there as a row of W, and its default f is always allowed.
+  return plan(steps_before(steps, RuleKind::kMedian), n, dtype);
+}
+
 }  // namespace byzccl

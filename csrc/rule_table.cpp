@@ -234,6 +234,14 @@ void throw_no_parameter(const Signature& signature, std::string_view name) {
                                 known.empty() ? "none" : known));
 }
 
+Rule steps_before(const PreAggregation& steps, RuleKind kind) {
+  Rule rule{.kind = kind};
+  rule.bucketing = steps.bucketing;
+  rule.scaling = steps.scaling;
+  rule.nnm = steps.nnm;
+  return rule;
+}
+
 void check_parameters(const Rule& rule) {
   for (const StepInfo& row : kSteps) {
     const std::optional<Step>& step = rule.*row.place;

@@ -58,6 +58,9 @@ const Bound& bound_of(std::string_view text);
 
 [[noreturn]] void throw_no_parameter(const Signature& signature, std::string_view name);
 
+/// A rule without parameters behind the steps.
+Rule steps_before(const PreAggregation& steps, RuleKind kind);
+
 /// Checks all that can be checked before n is known, of the steps too. @throws InvalidArgument
 void check_parameters(const Rule& rule);
 

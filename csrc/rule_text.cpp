@@ -28,7 +28,8 @@ struct Term {
 
 class Scanner {
  public:
-  explicit Scanner(std::string_view text) : text_(text) {}
+  /// @param kind  of text, for messages: "rule" or "steps"
+  Scanner(std::string_view text, std::string_view kind) : text_(text), kind_(kind) {}
 
   /// expression := term { "+" term }
   std::vector<Term> expression() {
@@ -42,7 +43,7 @@ class Scanner {
 
  private:
   Term term() {
-    Term term{name("a rule"), {}};
+    Term term{name(kind_ == "rule" ? "a rule" : "a step"), {}};
     if (!eat('(') || eat(')')) return term;
     do {
       Argument argument{name("a parameter"), {}};
@@ -91,11 +92,12 @@ class Scanner {
     skip_spaces();
     const std::string found =
         at_ == text_.size() ? "it ends" : concat("there is \"", text_.substr(at_), "\"");
-    throw_invalid_argument(
-        concat("cannot read the rule \"", text_, "\": expected ", expected, ", but ", found));
+    throw_invalid_argument(concat("cannot read the ", kind_, " \"", text_, "\": expected ",
+                                  expected, ", but ", found));
   }
 
   std::string_view text_;
+  std::string_view kind_;
   std::size_t at_ = 0;
 };
 
@@ -203,11 +205,21 @@ std::string write_term(const Signature& signature, const T& owner) {
   return concat(signature.name, text, text.empty() ? "" : ")");
 }
 
+/// The steps of a rule, each with the "+" behind it.
+std::string write_steps(const Rule& rule) {
+  std::string text;
+  for (const StepInfo& row : step_table()) {
+    const std::optional<Step>& step = rule.*row.place;
+    if (step && step->kind == row.kind) text += write_term(signature_of(row), *step) + "+";
+  }
+  return text;
+}
+
 }  // namespace
 
 Rule Rule::parse(std::string_view text) {
   check_length(text, "a rule");
-  const std::vector<Term> terms = Scanner(text).expression();
+  const std::vector<Term> terms = Scanner(text, "rule").expression();
   Rule rule;
   const StepInfo* next = step_table().data();
   for (std::size_t i = 0; i + 1 < terms.size(); ++i) read_step(terms[i], text, next, rule);
@@ -222,13 +234,27 @@ Rule Rule::parse(std::string_view text) {
   return rule;
 }
 
-std::string to_text(const Rule& rule) {
-  std::string text;
-  for (const StepInfo& row : step_table()) {
-    const std::optional<Step>& step = rule.*row.place;
-    if (step && step->kind == row.kind) text += write_term(signature_of(row), *step) + "+";
+PreAggregation PreAggregation::parse(std::string_view text) {
+  check_length(text, "steps");
+  Rule read;
+  const StepInfo* next = step_table().data();
+  for (const Term& term : Scanner(text, "steps").expression()) {
+    BYZCCL_CHECK(!row_named(term.name), term.name,
+                 " is a rule, and pre_aggregate takes steps alone: \"", text, "\"");
+    read_step(term, text, next, read);
   }
-  return text + write_term(signature_of(row_of(rule.kind)), rule);
+  check_parameters(read);
+  return {read.bucketing, read.scaling, read.nnm};
+}
+
+std::string to_text(const PreAggregation& steps) {
+  std::string text = write_steps(steps_before(steps, RuleKind::kMean));
+  if (!text.empty()) text.pop_back();
+  return text;
+}
+
+std::string to_text(const Rule& rule) {
+  return write_steps(rule) + write_term(signature_of(row_of(rule.kind)), rule);
 }
 
 }  // namespace byzccl

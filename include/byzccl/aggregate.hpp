@@ -39,6 +39,24 @@ void aggregate(std::span<const void* const> x, std::int64_t d, DType dtype, cons
 Report explain(std::span<const void* const> x, std::int64_t d, DType dtype, const Rule& rule,
                void* out = nullptr, const Caller& caller = {});
 
+/// Writes to out [m, d] the rows that the steps before a rule make of the vectors x [n, d], on the
+/// CPU; m = plan(steps, n, dtype).n, which is n but for buckets.
+///
+/// A column rule over these rows gives what it gives behind the steps, in float32 and float64 to
+/// the bit; other rules do up to rounding, as they combine the data once where they are behind the
+/// steps. A row that is absent (RULES section 5) is NaN in every coordinate, so rules find it
+/// broken and `mean`, which leaves absent rows out, does not; where nnm fails closed all rows are.
+///
+/// Same n, d, dtype and values: same bits, for any number of threads.
+///
+/// @param x       as in aggregate()
+/// @param out     m pointers to d elements each; they overlap neither a vector nor each other
+/// @param caller  `step` counts, for bucketing
+/// @throws InvalidArgument as aggregate(), or if `out` has not m pointers
+void pre_aggregate(std::span<const void* const> x, std::int64_t d, DType dtype,
+                   const PreAggregation& steps, std::span<void* const> out,
+                   const Caller& caller = {});
+
 /// Threads that the library's loops over coordinates may use in this process, at least 1. At the
 /// start: BYZCCL_NUM_THREADS if set, else the number of cores. No result depends on it.
 void set_threads(int count);

@@ -74,6 +74,21 @@ struct Rule {
 /// The canonical text: parse(to_text(rule)) == rule.
 std::string to_text(const Rule& rule);
 
+/// Steps without a rule: what pre_aggregate() takes. In the order of the members, at least one.
+struct PreAggregation {
+  std::optional<Step> bucketing = std::nullopt;
+  std::optional<Step> scaling = std::nullopt;  ///< clip or arc
+  std::optional<Step> nnm = std::nullopt;
+
+  /// Reads `arc+nnm(f=2)`, as Rule::parse reads what stands before a rule. @throws InvalidArgument
+  static PreAggregation parse(std::string_view text);
+
+  bool operator==(const PreAggregation&) const = default;
+};
+
+/// The canonical text: parse(to_text(steps)) == steps.
+std::string to_text(const PreAggregation& steps);
+
 /// One parameter of a rule or step, as its table knows it.
 struct ParameterInfo {
   std::string_view name;
@@ -183,5 +198,11 @@ struct Plan {
 ///         the bound and the numbers: "krum needs n >= 2 f + 3, got n = 6, f = 2". The same for a
 ///         step's bound. Behind bucketing n is the number of buckets, and both counts are given.
 Plan plan(const Rule& rule, int n, DType dtype);
+
+/// Describes the steps alone: plan.n rows come out, and W has the net weights of each that is
+/// there. An f that is left out is floor((n - 1) / 2) of the n that the step is given.
+/// @throws InvalidArgument if n is not in [1, kMaxVectors], there is no step, or a step's bound is
+///         broken, in the words of the other plan()
+Plan plan(const PreAggregation& steps, int n, DType dtype);
 
 }  // namespace byzccl

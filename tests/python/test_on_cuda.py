@@ -69,6 +69,8 @@ def test_a_build_or_a_machine_without_cuda_says_so(call):
 def test_what_takes_host_memory_alone_says_so():
     with pytest.raises(ValueError, match="must be on the CPU, is on cuda:0"):
         byzccl.attack.Adversary("sign_flip").craft(pretended(X), n=7, f=2, rank=6, step=0)
+    with pytest.raises(byzccl.InvalidArgument, match="works on the CPU, and the stack is on cuda"):
+        byzccl.pre_aggregate(pretended(X), "nnm")
 
 
 def test_ranks_on_different_devices_are_told():

@@ -50,10 +50,10 @@ from byzccl.errors import (
     NcclError,
     TransportError,
 )
-from byzccl.local import aggregate, explain
+from byzccl.local import aggregate, explain, pre_aggregate
 from byzccl.pending import Exchange, Pending
 from byzccl.report import Report
-from byzccl.rule import Rule, RuleLike, Step, Steps
+from byzccl.rule import Rule, RuleLike, Step, Steps, StepsLike
 
 __all__ = [
     "Arc",
@@ -93,6 +93,7 @@ __all__ = [
     "Step",
     "StepInfo",
     "Steps",
+    "StepsLike",
     "TransportError",
     "TrimmedMean",
     "__version__",
@@ -103,6 +104,7 @@ __all__ = [
     "explain",
     "forget",
     "functional",
+    "pre_aggregate",
     "rules",
     "steps",
 ]

@@ -91,9 +91,17 @@ class Step(Term):
 
 @dataclass(frozen=True)
 class Steps:
-    """Several steps that wait for their rule."""
+    """Several steps that wait for their rule, or are what pre_aggregate() takes."""
 
     steps: tuple[Step, ...]
+
+    @property
+    def text(self) -> str:
+        """The text, which is checked where it is read."""
+        return "+".join(step.text for step in self.steps)
+
+    def __str__(self) -> str:
+        return self.text
 
     @overload
     def __add__(self, after: Step | Steps) -> Steps: ...
@@ -154,6 +162,25 @@ class Rule(Term):
 
 RuleLike: TypeAlias = str | Rule
 """A rule, or its text."""
+
+
+StepsLike: TypeAlias = str | Step | Steps
+"""Steps without a rule, or their text."""
+
+
+def steps_text(steps: object) -> str:
+    """The text of `steps`, as it was given; the core says whether it can be read.
+
+    Raises InvalidArgument for what is neither text nor steps.
+    """
+    if isinstance(steps, (Step, Steps)):
+        return steps.text
+    if isinstance(steps, str):
+        return text_of(steps, "steps")
+    got = type_name(steps)
+    if isinstance(steps, Rule):
+        got += ": give it to aggregate()"
+    raise InvalidArgument(f"steps must be text, a byzccl.Step or byzccl.Steps, got {got}")
 
 
 def rule_text(rule: object) -> str:

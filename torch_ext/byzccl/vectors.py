@@ -66,6 +66,16 @@ class Stacked(NamedTuple):
             for entry, part in zip(self.entries, parts, strict=True)
         }
 
+    def rows(self, made: torch.Tensor) -> torch.Tensor | dict[str, torch.Tensor]:
+        """Rows [m, ...] made of the vectors: as they are, or as one dict of stacks [m, ...]."""
+        if self.entries is None:
+            return made
+        parts = made.split([entry.shape.numel() for entry in self.entries], 1)
+        return {  # each in memory of its own
+            entry.key: part.reshape(-1, *entry.shape).to(entry.dtype, copy=True)
+            for entry, part in zip(self.entries, parts, strict=True)
+        }
+
 
 def stacked(given: object, name: str = "stack", *, dicts: bool = True) -> Stacked:
     """What the caller gave, as one stack. A tensor is taken as it is, everything else is copied.

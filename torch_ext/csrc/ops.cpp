@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "local_call.hpp"
 #include "on_cuda.hpp"
@@ -59,6 +60,53 @@ at::Tensor aggregate_meta(const at::Tensor& stack, std::string_view rule_text, s
   return as_value_error([&] {
     check_call(stack, Rule::parse(rule_text), {own, step, previous});
     return empty_vector(stack);
+  });
+}
+
+/// Rows [m, ...] of a stack [n, ...].
+at::Tensor empty_rows(const at::Tensor& stack, const c10::SymInt& m) {
+  c10::SymDimVector sizes(stack.sym_sizes().begin(), stack.sym_sizes().end());
+  sizes[0] = m;
+  return at::empty_symint(sizes, stack.options());
+}
+
+at::Tensor pre_aggregate_cpu(const at::Tensor& stack, std::string_view text, std::int64_t step) {
+  return as_value_error([&] {
+    const auto steps = PreAggregation::parse(text);
+    check_device(stack, "stack", at::kCPU);
+    const StackRows rows(stack);
+    const int m = plan(steps, static_cast<int>(rows.x.size()), rows.dtype).n;
+    at::Tensor made = empty_rows(stack, m);
+    std::vector<void*> out;
+    for (int i = 0; i < m; ++i) out.push_back(made.select(0, i).mutable_data_ptr());
+    follow_torch_threads();
+    pre_aggregate(rows.x, rows.d, rows.dtype, steps, out, {.step = step});
+    return made;
+  });
+}
+
+at::Tensor pre_aggregate_cuda(const at::Tensor& stack, std::string_view /*text*/,
+                              std::int64_t /*step*/) {
+  TORCH_CHECK_VALUE(false, "pre_aggregate works on the CPU, and the stack is on ",
+                    stack.device().str(),
+                    ": move it with .cpu(), or give aggregate() the steps before their rule");
+}
+
+at::Tensor pre_aggregate_meta(const at::Tensor& stack, std::string_view text, std::int64_t step) {
+  return as_value_error([&] {
+    const auto steps = PreAggregation::parse(text);
+    BYZCCL_CHECK(stack.dim() >= 1, "stack must be [n, ...], got a tensor without dimensions");
+    BYZCCL_CHECK(step >= 0, "step must not be negative, got ", step);
+    const DType dtype = dtype_of(stack.scalar_type());
+    c10::SymInt m = stack.sym_size(0);
+    if (const auto n = m.maybe_as_int()) {
+      BYZCCL_CHECK(*n >= 1 && *n <= kMaxVectors, "n must be in [1, ", kMaxVectors,
+                   "], got n = ", *n);
+      m = plan(steps, static_cast<int>(*n), dtype).n;
+    } else if (steps.bucketing) {
+      m = (m + *steps.bucketing->s - 1) / *steps.bucketing->s;
+    }
+    return empty_rows(stack, m);
   });
 }
 
@@ -127,6 +175,8 @@ TORCH_LIBRARY(byzccl, m) {
       "all_reduce(Tensor tensor, str rule, str group, Tensor? previous=None, "
       "float? timeout=None) -> Tensor",
       {at::Tag::pt2_compliant_tag});
+  m.def("pre_aggregate(Tensor stack, str steps, int step=0) -> Tensor",
+        {at::Tag::pt2_compliant_tag});
   m.def(
       "craft(Tensor honest, str attack, int n, int f, int rank, int step, str? rule=None, "
       "int receiver=0, float[]? weights=None) -> Tensor",
@@ -135,19 +185,25 @@ TORCH_LIBRARY(byzccl, m) {
 
 TORCH_LIBRARY_IMPL(byzccl, CPU, m) {
   m.impl("aggregate", &ops::aggregate_cpu);
+  m.impl("pre_aggregate", &ops::pre_aggregate_cpu);
   m.impl("craft", &ops::craft_cpu);
 }
 
-TORCH_LIBRARY_IMPL(byzccl, CUDA, m) { m.impl("aggregate", &ops::aggregate_cuda); }
+TORCH_LIBRARY_IMPL(byzccl, CUDA, m) {
+  m.impl("aggregate", &ops::aggregate_cuda);
+  m.impl("pre_aggregate", &ops::pre_aggregate_cuda);
+}
 
 TORCH_LIBRARY_IMPL(byzccl, Meta, m) {
   m.impl("aggregate", &ops::aggregate_meta);
   m.impl("all_reduce", &ops::all_reduce_meta);
+  m.impl("pre_aggregate", &ops::pre_aggregate_meta);
   m.impl("craft", &ops::craft_meta);
 }
 
 TORCH_LIBRARY_IMPL(byzccl, Autograd, m) {
   m.impl("aggregate", torch::autograd::autogradNotImplementedFallback());
   m.impl("all_reduce", torch::autograd::autogradNotImplementedFallback());
+  m.impl("pre_aggregate", torch::autograd::autogradNotImplementedFallback());
   m.impl("craft", torch::autograd::autogradNotImplementedFallback());
 }
