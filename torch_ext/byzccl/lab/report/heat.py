@@ -73,9 +73,10 @@ def over_scenes(scenes: list[Scene]) -> list[Picture]:
     """f by heterogeneity, the minimum over attacks: a map for each line, and one for the best.
 
     The scenes must share all of the task but the number of Byzantine workers and the partition:
-    those that do not are mapped apart.
+    those that do not are mapped apart. The best is sought among the lines that have met most
+    attacks: one that was never attacked would win.
     """
-    others = ("data", "model", "workers", "steps")
+    others = ("data", "model", "workers", "steps", "evaluations")
     found = []
     groups: dict[str, list[Scene]] = {}
     for scene in scenes:
@@ -88,16 +89,18 @@ def over_scenes(scenes: list[Scene]) -> list[Picture]:
         if len(fs) < 2 and len(parts) < 2:
             continue
         maps: dict[str, Cells] = {}
+        best: Cells = {}
         for scene, s in zip(several, settings, strict=True):
             place = (f"f = {s['byzantine']}", s["partition"])
+            counts = scene.attack_counts()
             for line, results in scene.lines().items():
-                maps.setdefault(line, {})[place] = worst_of(results)[1]
+                mean = worst_of(results)[1]
+                maps.setdefault(line, {})[place] = mean
+                if counts[line] == max(counts.values()) and (
+                    place not in best or mean.value > best[place].value
+                ):
+                    best[place] = mean
         if len(maps) > 1:
-            best: Cells = {}
-            for cells in maps.values():
-                for place, mean in cells.items():
-                    if place not in best or mean.value > best[place].value:
-                        best[place] = mean
             maps = {"the best of all": best, **maps}
         rows = [f"f = {f}" for f in reversed(fs)]
         for line, cells in maps.items():

@@ -75,7 +75,7 @@ def panels(
 ) -> Figure:
     """A graph an attack: the mean over seeds, and a band of one standard deviation."""
     attacks, lines = scene.attacks, scene.lines()
-    look = styles(list(lines))
+    look = styles(list(scene.every))
     columns = min(3, len(attacks))
     rows = -(-len(attacks) // columns)
     figure = Figure(figsize=(1 + 3.4 * columns, 1.2 + 2.5 * rows + 0.2 * -(-len(lines) // 2)),
@@ -120,8 +120,11 @@ def draw(axes: Axes, curves: list[Points], look: dict[str, object], percent: boo
         axes.fill_between(common, low, mean + error, color=look["color"], alpha=0.15, linewidth=0)
 
 
-def worst_bars(worst: dict[str, tuple[str, Mean]]) -> Figure:
-    """Each line's accuracy under its worst attack, with the deviation over seeds."""
+def worst_bars(worst: dict[str, tuple[str, Mean]], counts: dict[str, int]) -> Figure:
+    """Each line's accuracy under its worst attack, with the deviation over seeds.
+
+    `counts`: how many attacks each line has met, no attack among them.
+    """
     order = sorted(worst, key=lambda line: worst[line][1].value)
     figure = Figure(figsize=(8.5, 1.1 + 0.34 * len(order)), layout="constrained")
     axes = figure.subplots()
@@ -130,8 +133,8 @@ def worst_bars(worst: dict[str, tuple[str, Mean]]) -> Figure:
     axes.barh(order, values, xerr=errors, color=COLOURS[0], alpha=0.8, capsize=3)
     for k, line in enumerate(order):
         attack = worst[line][0]
-        axes.text(1, k, "no attack" if attack == "none" else attack, va="center", fontsize=8,
-                  color="black" if values[k] < 25 else "white")  # fmt: skip
+        text = f"{'no attack' if attack == 'none' else attack}, of {counts[line]}"
+        axes.text(1, k, text, va="center", fontsize=8, color="black" if values[k] < 25 else "white")
     axes.set_xlim(0, 100)
     axes.set_xlabel("test accuracy under the worst attack (%)")
     axes.spines[["top", "right"]].set_visible(False)
@@ -151,14 +154,14 @@ def of_scene(scene: Scene) -> list[Picture]:
     timed = tuple(r for r in scene.results if has_times(r))
     if timed:
         found.append(picture(
-            panels(Scene(scene.title, timed, scene.names), curve_by_time, True, "seconds",
+            panels(scene.of(timed), curve_by_time, True, "seconds",
                    "test accuracy (%)"),
             f"Accuracy against time: {scene.title}",
             f"Test accuracy over the seconds of the run, one graph an attack, for {lines}.",
         ))  # fmt: skip
     apart = tuple(r for r in scene.results if any(finite(v) > 0 for v in r.outcome["spread"]))
     if apart:
-        parted = Scene(scene.title, apart, scene.names)
+        parted = scene.of(apart)
         figure = panels(parted, spread_by_step, False, "step", "largest distance")
         figure.axes[0].set_yscale("symlog", linthresh=smallest(apart))
         found.append(picture(
@@ -172,7 +175,7 @@ def of_scene(scene: Scene) -> list[Picture]:
             f"{line} ({mean.text} %, {attack})" for line, (attack, mean) in worst.items()
         )
         found.append(picture(
-            worst_bars(worst), f"Under the worst attack: {scene.title}",
+            worst_bars(worst, scene.attack_counts()), f"Under the worst attack: {scene.title}",
             f"Accuracy under the worst attack, one bar each, for {told}.",
         ))  # fmt: skip
     return found

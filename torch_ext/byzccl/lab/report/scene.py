@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from byzccl.lab.experiment import Experiment
 from byzccl.lab.results import ATTACK, TASK, Result, by_attack, grouped, settings_of, telling
@@ -22,6 +22,11 @@ class Scene:
     title: str
     results: tuple[Result, ...]
     names: tuple[str, ...]  # the fields that tell lines apart
+    every: tuple[str, ...]  # the lines of the whole report, which have one colour each
+
+    def of(self, results: Iterable[Result]) -> Scene:
+        """The same scene with some of its results."""
+        return replace(self, results=tuple(results))
 
     def line(self, result: Result) -> str:
         """The name of the result's line: the same in all pictures of the report."""
@@ -29,6 +34,10 @@ class Scene:
 
     def lines(self) -> dict[str, list[Result]]:
         return grouped(self.results, self.line)
+
+    def attack_counts(self) -> dict[str, int]:
+        """How many attacks each line has met, no attack among them."""
+        return {line: len(set(map(by_attack, some))) for line, some in self.lines().items()}
 
     @property
     def attacks(self) -> list[str]:
@@ -55,13 +64,14 @@ def label(result: Result, names: Iterable[str]) -> str:
 
 def scenes(results: list[Result]) -> list[Scene]:
     """The results by task, in the order in which they came."""
-    every = settings_of(results)
-    lines = telling(every, ["system", *LINE])
+    settings = settings_of(results)
+    lines = telling(settings, ["system", *LINE])
     lines = ["rule", *(name for name in lines if name != "rule")]
-    tasks = telling(every, TASK)
+    tasks = telling(settings, TASK)
     groups = grouped(results, lambda r: tuple(r.settings[name] for name in TASK))
+    every = tuple(dict.fromkeys(label(result, lines) for result in results))
     return [
-        Scene(label(some[0], tasks) or task(some[0]), tuple(some), tuple(lines))
+        Scene(label(some[0], tasks) or task(some[0]), tuple(some), tuple(lines), every)
         for some in groups.values()
     ]
 
