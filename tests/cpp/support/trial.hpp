@@ -18,7 +18,9 @@ namespace byzccl::test {
 inline constexpr int kRanks = 5;
 inline constexpr int kCulprit = 3;
 inline constexpr std::int64_t kColumns = 5 * 1024;  ///< five tiles
+/// Long enough on an idle machine.
 inline constexpr std::chrono::milliseconds kTimeout{600};
+inline constexpr std::chrono::milliseconds kLongestTimeout = 16 * kTimeout;
 
 /// What became of one rank's reduction.
 struct Fate {
@@ -26,6 +28,7 @@ struct Fate {
   std::string message;
   std::vector<int> suspects;
   std::chrono::milliseconds took{0};
+  std::chrono::milliseconds timeout{0};  ///< of its communicator
 };
 
 using Plans = std::function<FaultPlan(int rank)>;
@@ -42,7 +45,8 @@ struct Trial {
 };
 
 /// Reduces float32 [kColumns] on all ranks, in chunks of 1024 bytes; what holds the culprit is
-/// released when the others are done. By rank.
+/// released when the others are done. By rank. The timeout is kTimeout; where the machine was too
+/// busy for that to tell anything, all is tried again with twice as long a one.
 std::vector<Fate> try_out(const Trial& trial);
 
 }  // namespace byzccl::test
