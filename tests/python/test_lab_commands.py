@@ -5,6 +5,8 @@ import contextlib
 import json
 import multiprocessing
 import os
+import re
+import shlex
 import sqlite3
 import sys
 import time
@@ -17,6 +19,7 @@ from byzccl.__main__ import main
 from byzccl.lab import fields
 from byzccl.lab.experiment import Experiment
 from byzccl.lab.store import Store
+from lab_results import filled
 
 SMALL = {"data": "synthetic", "model": "logistic", "workers": "5", "byzantine": "1", "steps": "3",
          "evaluations": "1", "batch": "4"}  # fmt: skip
@@ -379,6 +382,25 @@ def test_toml_before_python_3_11_needs_a_package(call, out, tmp_path, monkeypatc
     code, _, errors = call("plan", "--config", path, "--out", out)
     assert code == 2
     assert "pip install tomli" in errors
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "lab.md"
+
+
+def test_the_examples_of_the_docs_can_be_planned(call, tmp_path, monkeypatch):
+    """Each command as it stands there, but that runs and sweeps are planned and not done."""
+    text = DOCS.read_text()
+    (config,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "sweep.toml").write_text(config)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lab-out").mkdir()
+    filled(tmp_path / "lab-out" / "results.sqlite").close()
+    lines = re.findall(r"^python -m byzccl lab (.*)$", text, re.MULTILINE)
+    assert len(lines) >= 10
+    for line in lines:
+        name, *rest = shlex.split(line)
+        code, _, errors = call("plan" if name in ("run", "sweep") else name, *rest)
+        assert (code, errors) == (0, ""), line
 
 
 def test_none_is_nothing_where_a_field_may_be_empty():

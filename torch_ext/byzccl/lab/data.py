@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,8 @@ def load(name: str = "auto", root: Path | None = None) -> Dataset:
     raise ValueError(f'unknown data "{name}"; known: {", ".join(NAMES)}, module:function')
 
 
+# The newest two are kept: runs that are forked one after the other find them in memory.
+@lru_cache(maxsize=2)
 def fashion_mnist(root: Path) -> Dataset:
     """60,000 and 10,000 pictures, averaged from 28 x 28 down to 14 x 14 pixels."""
     if not root.is_dir():
@@ -91,6 +94,7 @@ def fashion_mnist(root: Path) -> Dataset:
     return Dataset("Fashion-MNIST (14 x 14)", *parts)  # type: ignore[arg-type]
 
 
+@lru_cache(maxsize=2)
 def mnist(root: Path) -> Dataset:
     """The idx files of MNIST, packed or not: 60,000 and 10,000 pictures of 28 x 28 pixels."""
     parts: list[NDArray[np.float32] | NDArray[np.int64]] = []
@@ -101,6 +105,7 @@ def mnist(root: Path) -> Dataset:
     return Dataset(f"MNIST ({pixels.shape[1]} x {pixels.shape[2]})", *parts)  # type: ignore[arg-type]
 
 
+@lru_cache(maxsize=2)
 def cifar10(root: Path) -> Dataset:
     """The binary version of CIFAR-10: 50,000 and 10,000 pictures [3, 32, 32]."""
     parts: list[NDArray[np.float32] | NDArray[np.int64]] = []
@@ -128,6 +133,7 @@ def digits() -> Dataset:
     return Dataset("digits (8 x 8)", images[~test], labels[~test], images[test], labels[test])
 
 
+@lru_cache(maxsize=2)
 def synthetic(train: int = 4000, test: int = 1000, side: int = 8, noise: float = 2.0) -> Dataset:
     """Ten Gaussian classes: a fixed picture for each, of 2 x 2 squares, and noise on every pixel.
 

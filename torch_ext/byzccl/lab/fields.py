@@ -22,10 +22,12 @@ HELP = {
     "byzantine_servers": "how many of them, the last ones, are Byzantine",
     "graph": "of gossip: complete, ring, torus, random(degree=4,seed=0), two_cliques, dumbbell, "
     "file:PATH",
-    "rule": "text such as krum or nnm+krum(f=2); one without f= gets the declared f",
+    "rule": "text such as krum or nnm+krum(f=2); one without f= gets the declared f; for gossip "
+    "also metropolis, self_clip, self_clip(tau=1)",
     "f": "declared to the rule; the number of Byzantine workers unless given",
     "f_servers": "declared for servers; the number of Byzantine servers unless given",
-    "attack": "of Byzantine workers: none, label_flip, silent, or text such as alie(z=1.5)",
+    "attack": "of Byzantine workers: none, label_flip, silent, crash(step=10), slow(seconds=1), "
+    "or text such as alie(z=1.5); python -m byzccl demo --help lists them",
     "server_attack": "of Byzantine servers; as --attack unless given",
     "steps": "training steps",
     "seed": "of the model, the data's partition and all that is drawn",
