@@ -81,8 +81,40 @@ class Adversary:
 
 def descriptors(size: int) -> list[int] | None: ...
 def meet(
-    store: Store, rank: int, size: int, timeout_ms: int, device: device
+    store: Store,
+    rank: int,
+    size: int,
+    timeout_ms: int,
+    device: device,
+    what: str = "communicator",
 ) -> tuple[Backend, int]: ...
+
+class NodeOptions:
+    def __init__(self, kinds: int, kept: int, unsent: int) -> None: ...
+
+class Quorum:
+    def __init__(self, kind: int, step: int, q: int, sources: list[int]) -> None: ...
+
+class Node:
+    def __init__(
+        self,
+        met: tuple[Backend, int],
+        store: Store,
+        count: int,
+        like: Tensor,
+        options: NodeOptions,
+    ) -> None: ...
+    def publish(self, kind: int, step: int, tensor: Tensor, to: list[int]) -> None: ...
+    def collect(
+        self, quorum: Quorum, timeout_ms: int, own: Tensor | None = None
+    ) -> tuple[list[int], list[Tensor]]: ...
+    def flush(self, timeout_ms: int) -> bool: ...
+    def accounts(self) -> list[tuple[bool, str, int, int]]: ...
+    @property
+    def bytes_sent(self) -> int: ...
+    @property
+    def bytes_received(self) -> int: ...
+    def close(self) -> None: ...
 
 class Communicator:
     def __init__(

@@ -48,9 +48,11 @@ from byzccl.errors import (
     InvalidArgument,
     MismatchError,
     NcclError,
+    QuorumError,
     TransportError,
 )
 from byzccl.local import aggregate, explain, pre_aggregate
+from byzccl.node import Collected, Node
 from byzccl.pending import Exchange, Pending
 from byzccl.report import Report
 from byzccl.rule import Rule, RuleLike, Step, Steps, StepsLike
@@ -63,6 +65,7 @@ __all__ = [
     "CenteredClipping",
     "Cge",
     "Clip",
+    "Collected",
     "Communicator",
     "CudaError",
     "Error",
@@ -82,9 +85,11 @@ __all__ = [
     "MultiKrum",
     "NcclError",
     "Nnm",
+    "Node",
     "ParameterInfo",
     "Pending",
     "Phocas",
+    "QuorumError",
     "Report",
     "Rule",
     "RuleInfo",

@@ -37,6 +37,35 @@ class NcclError(Error, RuntimeError):
     """NCCL refused a call; the message gives its own words."""
 
 
+class QuorumError(Error, RuntimeError):
+    """A node did not get as many vectors of a step as it asked for; the node goes on.
+
+    Of the ranks that were asked, without those whose vector has come: `missing` may still send it,
+    `passed` can no longer (a later step has come from them, or the step was collected), `gone` have
+    closed the connection or were cut off. All ascending.
+
+    `next_step` is where whoever was overtaken goes on: the highest step that as many sources as are
+    needed have reached, and at least the next. `timed_out`: the deadline has passed; otherwise the
+    step can no longer be had, and that was raised at once.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        missing: Sequence[int] = (),
+        passed: Sequence[int] = (),
+        gone: Sequence[int] = (),
+        next_step: int = 0,
+        timed_out: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.missing = tuple(missing)
+        self.passed = tuple(passed)
+        self.gone = tuple(gone)
+        self.next_step = next_step
+        self.timed_out = timed_out
+
+
 class TransportError(Error, RuntimeError):
     """Ranks died, fell silent or broke the protocol.
 

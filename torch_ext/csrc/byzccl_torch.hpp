@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <byzccl/communicator.hpp>
+#include <byzccl/node.hpp>
 #include <chrono>
 #include <cstdint>
 #include <list>
@@ -136,5 +137,20 @@ std::unique_ptr<Communicator> make_communicator(const c10::intrusive_ptr<c10d::S
                                                 int rank, int size,
                                                 CommunicatorOptions options = {},
                                                 at::Device device = at::kCPU);
+
+/// The ranks that meet for a node.
+struct NodeGroup {
+  c10::intrusive_ptr<c10d::Store> store;
+  int rank = 0;
+  int size = 1;
+  /// How long one rank may keep the others waiting: to come, and then to connect.
+  std::chrono::milliseconds timeout{300'000};
+};
+
+/// The node of ranks that meet in a store, as those of make_communicator(), and talk over a Gloo
+/// backend of its own. The store is not used after they have met.
+/// @throws InvalidArgument, TransportError
+std::unique_ptr<Node> make_node(const NodeGroup& group, std::int64_t count, DType dtype,
+                                NodeOptions options = {});
 
 }  // namespace byzccl::torch

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How the ranks of a communicator find each other: all come, all connect, all have met, all leave.
+// How the ranks of a communicator or a node find each other: all come, all connect, all have met,
+// all leave.
 
 #include "meeting.hpp"
 
@@ -67,7 +68,7 @@ class Meeting {
     check_descriptors();
     tell_host();
     board_->put(key(kCome, party_.rank), party_.device);
-    await(kCome, "each must create the communicator");
+    await(kCome, "each must create the " + party_.what);
     host_ = store_host();
     check_devices();
     auto backend = connect();
@@ -120,7 +121,7 @@ class Meeting {
     const std::size_t needed = descriptors_needed(party_.size, devices);
     const std::optional<DescriptorRoom> room = descriptor_room();
     if (!room || room->free >= needed) return;
-    throw LocalError(concat("a communicator of ", party_.size, " ranks takes ", needed,
+    throw LocalError(concat("a ", party_.what, " of ", party_.size, " ranks takes ", needed,
                             " file descriptors, and this process may open ", room->free,
                             " more: its limit (ulimit -n) is ", room->limit));
   }

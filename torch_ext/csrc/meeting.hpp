@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How the ranks of a communicator find each other.
+// How the ranks of a communicator or a node find each other.
 
 #pragma once
 
@@ -18,12 +18,13 @@ struct Party {
   int size;
   /// How long one rank may keep the others waiting: to come, and then to connect.
   std::chrono::milliseconds timeout;
-  std::string device;               ///< "cpu" or "cuda": alike on all ranks
-  std::function<void()> interrupt;  ///< called often; what it throws ends the meeting
+  std::string device;                 ///< "cpu" or "cuda": alike on all ranks
+  std::function<void()> interrupt;    ///< called often; what it throws ends the meeting
+  std::string what = "communicator";  ///< what they meet for, in errors
 };
 
 struct Met {
-  /// Connected to all other ranks; it serves this communicator alone.
+  /// Connected to all other ranks; it serves what they met for alone.
   c10::intrusive_ptr<c10d::Backend> backend;
   int store_host;  ///< the rank with whose process the store ends; -1: none that is known
 };

@@ -23,6 +23,7 @@
 #include "python_attack.hpp"
 #include "python_errors.hpp"
 #include "python_holder.hpp"
+#include "python_node.hpp"
 #include "python_reducer.hpp"
 #include "python_report.hpp"
 #include "python_waiting.hpp"
@@ -99,11 +100,11 @@ void see_signals() {
 }
 
 Met meet(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size, std::int64_t timeout_ms,
-         const at::Device& device) {
+         const at::Device& device, const std::string& what) {
   BYZCCL_CHECK(timeout_ms >= 1, "timeout must be at least 1 ms, got ", timeout_ms);
   const py::gil_scoped_release release;
   auto met = byzccl::torch::meet({store, rank, size, std::chrono::milliseconds(timeout_ms),
-                                  c10::DeviceTypeName(device.type(), true), see_signals});
+                                  c10::DeviceTypeName(device.type(), true), see_signals, what});
   return {std::move(met.backend), met.store_host};
 }
 
@@ -275,7 +276,8 @@ PYBIND11_MODULE(_C, m) {
   byzccl::torch::bind_report(m);
   bind_communicator(m);
   m.def("meet", &meet, py::arg("store"), py::arg("rank"), py::arg("size"), py::arg("timeout_ms"),
-        py::arg("device"));
+        py::arg("device"), py::arg("what") = "communicator");
+  byzccl::torch::bind_node(m);
   byzccl::torch::bind_reducer(m);
   m.def("descriptors", &descriptors, py::arg("size"));
   m.def("rule_table", [] { return table_of(byzccl::rule_table()); });

@@ -32,6 +32,10 @@ void translate(std::exception_ptr error) {
   } catch (const TransportError& thrown) {
     const py::object type = py::module_::import("byzccl.errors").attr("TransportError");
     py::set_error(type, type(words_of(thrown), thrown.suspects()));
+  } catch (const QuorumError& thrown) {
+    const py::object type = py::module_::import("byzccl.errors").attr("QuorumError");
+    py::set_error(type, type(words_of(thrown), thrown.missing(), thrown.passed(), thrown.gone(),
+                             thrown.next_step(), thrown.timed_out()));
   } catch (const CudaError& thrown) {
     raise("CudaError", thrown);
   } catch (const NcclError& thrown) {
