@@ -187,7 +187,7 @@ def started(*arguments: str, progress: Path):
     process.join()
 
 
-def until(condition, seconds: float = 60) -> None:
+def until(condition, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -233,7 +233,7 @@ def test_two_sweeps_share_the_work(out, tmp_path):
         started(*arguments, progress=tmp_path / "second") as second,
     ):
         for process in (first, second):
-            process.join(120)
+            process.join(300)
             assert process.exitcode == 0
     assert [attempts for _, _, attempts in rows(out)] == [1] * 8
     assert {state for _, state, _ in rows(out)} == {"done"}

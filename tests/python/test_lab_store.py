@@ -26,7 +26,7 @@ def in_child(work, *arguments) -> int:
     """Runs it in a process of its own and returns how that ended."""
     child = FORK.Process(target=work, args=arguments)
     child.start()
-    child.join(60)
+    child.join(180)
     assert child.exitcode is not None
     return child.exitcode
 
@@ -146,7 +146,7 @@ def test_several_writers_at_once(path):
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(180)
         assert child.exitcode == 0
     with Store(path) as store:
         assert sorted(row.outcome["accuracy"] for row in store.rows()) == [
@@ -170,7 +170,7 @@ def test_many_race_for_one_run(path):
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(180)
     assert sorted(child.exitcode for child in children) == [0] + 7 * [1]
     with Store(path) as store:
         assert [row.attempts for row in store.rows()] == [1]
