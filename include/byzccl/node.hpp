@@ -114,8 +114,8 @@ class Node {
   /// @throws InvalidArgument; Error once the node is closed
   Collected collect(const Quorum& quorum, Deadline deadline);
 
-  /// Waits as collect() does, and takes nothing of the step: whether collect() would return or throw
-  /// at once. What comes before the step is dropped as by collect().
+  /// Waits as collect() does, and takes nothing of the step: whether collect() would return or
+  /// throw at once. What comes before the step is dropped as by collect().
   bool wait(const Quorum& quorum, Deadline deadline);
 
   /// Waits until all that was published before the call has arrived at all ranks that are not gone:
