@@ -32,6 +32,7 @@ PROGRAMS = {
         "steps_cuda_test",
     ),
     "csrc": (
+        "arguments_test",
         "sighting_test",
         "verdict_test",
         "judge_test",
@@ -39,11 +40,18 @@ PROGRAMS = {
         "ring_kind_test",
         "findings_test",
         "mismatch_test",
+        "message_count_test",
+        "measuring_test",
+        "mixed_dtypes_test",
         "exchange_test",
         "lying_header_test",
         "previous_output_test",
+        "presence_test",
+        "sentry_test",
+        "equivocation_test",
         "fault_test",
         "collective_test",
+        "nccl_collective_faults_test",
     ),
 }
 CAREFUL = ("pairwise_kernels_test", "aggregate_cuda_test", "steps_cuda_test")
