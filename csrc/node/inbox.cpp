@@ -98,11 +98,14 @@ bool Inbox::has(const Quorum& quorum) const {
 
 bool Inbox::can_come(const Quorum& quorum) const {
   int possible = 0;
+  int ahead = 0;
   for (const int from : sources(quorum)) {
     const Standing state = standing(from, quorum);
     possible += state == Standing::kHere || state == Standing::kMissing ? 1 : 0;
+    ahead += lane(from, quorum.kind).newest > quorum.step ? 1 : 0;
   }
-  return possible >= needed(quorum);
+  // A whole quorum that has gone on need not be waited for: those who are missing may never come.
+  return possible >= needed(quorum) && (ahead < needed(quorum) || needed(quorum) == 0);
 }
 
 std::optional<Collected> Inbox::take(const Quorum& quorum) {

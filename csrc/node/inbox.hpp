@@ -51,7 +51,7 @@ class Inbox {
   /// The quorum's vectors, if they are there. Then its step is not wanted any more, either.
   std::optional<Collected> take(const Quorum& quorum);
   bool has(const Quorum& quorum) const;
-  /// Whether it may still come.
+  /// Whether it may still come, and the others have not gone on without this node.
   bool can_come(const Quorum& quorum) const;
   QuorumError failure(const Quorum& quorum, bool timed_out) const;
 

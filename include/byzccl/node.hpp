@@ -109,8 +109,10 @@ class Node {
   /// rising order: what comes before the step that is asked for is dropped and counted as late, and
   /// once a quorum was had, so is what else there is of its step.
   ///
-  /// @throws QuorumError at `deadline`, or as soon as so many sources are gone, or have passed the
-  ///         step, that q can no longer be had: then nothing of the step itself is dropped
+  /// @throws QuorumError at `deadline`; as soon as so many sources are gone, or have passed the
+  ///         step, that q can no longer be had; or once as many as are needed have reached a later
+  ///         step, so that the others have gone on without this node. Nothing of the step itself is
+  ///         dropped then
   /// @throws InvalidArgument; Error once the node is closed
   Collected collect(const Quorum& quorum, Deadline deadline);
 

@@ -154,6 +154,33 @@ TEST_CASE("A quorum that was overtaken says so at once, and where to go on") {
   });
 }
 
+TEST_CASE("A node without which a quorum has gone on follows it, and waits for nobody") {
+  run(4, 1, kF32, {}, [&](Node& node) {
+    const float x = 1;
+    if (node.rank() == 3) return;  // silent, and so step 5 might still come
+    if (node.rank() != 0) {
+      if (node.rank() == 1) node.publish(0, 5, &x, {0});
+      node.publish(0, 6, &x, {0});
+      node.collect({.kind = 1, .step = 0, .sources = {0}}, soon());
+      return;
+    }
+    for (const int rank : {1, 2}) {
+      expect(node.wait({.kind = 0, .step = 6, .sources = {rank}}, soon()), "it came");
+    }
+    try {
+      node.collect({.kind = 0, .step = 5, .q = 2}, Clock::now() + hours(24));
+      expect(false, "two have gone on");
+    } catch (const QuorumError& error) {
+      expect(!error.timed_out() && error.next_step() == 6, "both are at 6");
+      expect(error.missing() == std::vector<int>{3}, "one is missing");
+    }
+    expect(node.collect({.kind = 0, .step = 6, .q = 2}, soon()).ranks == std::vector<int>{1, 2},
+           "nothing of step 6 was dropped");
+    node.publish(1, 0, &x, {1, 2});
+    node.flush(Clock::now() + std::chrono::seconds(1));
+  });
+}
+
 /// Time passes when the test lets it.
 class HeldClock final : public NodeClock {
  public:
