@@ -14,7 +14,7 @@ from byzccl.lab import fault, partition
 from byzccl.lab.adversary import LABEL_FLIP, asks_rule, on_gradient
 
 SYSTEMS = ("parameter_server", "byzsgd", "gossip", "ring", "sharded")
-ENGINES = ("simulated",)
+ENGINES = ("simulated", "processes")
 SCHEDULES = ("constant", "linear", "cosine")
 
 
@@ -72,11 +72,13 @@ class Experiment:
 
     @property
     def rule_text(self) -> str:
-        """The rule with the declared f wherever one is needed and none is written."""
-        needs = {info.name for info in byzccl.rules() if _takes_f(info.parameters)}
-        needs |= {info.name for info in byzccl.steps() if _takes_f(info.parameters)}
-        parts = (part.strip() for part in self.rule.split("+"))
-        return "+".join(f"{part}(f={self.declared_f})" if part in needs else part for part in parts)
+        """The rule with the declared f, where it takes one and is written without parameters."""
+        *steps, rule = (part.strip() for part in self.rule.split("+"))
+        takes = {
+            info.name for info in byzccl.rules() if any(p.name == "f" for p in info.parameters)
+        }
+        # A step without an f takes that of the rule behind it.
+        return "+".join([*steps, f"{rule}(f={self.declared_f})" if rule in takes else rule])
 
     def lr_at(self, step: int) -> float:
         """The learning rate of step `step`, from 0."""
@@ -133,10 +135,6 @@ class Experiment:
         if unknown := sorted(set(values) - known):
             raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
         return cls(**values)
-
-
-def _takes_f(parameters: tuple[byzccl.ParameterInfo, ...]) -> bool:
-    return any(p.name == "f" and p.required for p in parameters)
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

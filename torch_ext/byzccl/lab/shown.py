@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -50,7 +51,7 @@ class Bar:
         self._task = self._progress.add_task("steps", total=experiment.steps)
 
     def step(self, step: int, accuracy: float) -> None:
-        text = f"accuracy {100 * accuracy:.1f} %"
+        text = "steps" if math.isnan(accuracy) else f"accuracy {100 * accuracy:.1f} %"
         self._progress.update(self._task, completed=step, description=text, refresh=True)
 
     def __enter__(self) -> Bar:

@@ -9,7 +9,7 @@ from byzccl.lab.experiment import Experiment
 from byzccl.lab.outcome import Heard, Outcome
 
 Progress = Callable[[int, float], None]
-"""Called as the run goes on: steps done, newest accuracy."""
+"""Called as the run goes on: steps done, and the accuracy then, NaN where it is not known."""
 
 
 def run_experiment(
@@ -24,6 +24,12 @@ def run_experiment(
     `replay`: the `heard` of an earlier outcome; every node then hears exactly those (simulated).
     """
     e = e.checked()
-    from byzccl.lab.engines.simulated import simulate
+    if e.engine == "simulated":
+        from byzccl.lab.engines.simulated import simulate
 
-    return simulate(e, progress, replay)
+        return simulate(e, progress, replay)
+    if replay is not None:
+        raise ValueError("the simulated engine replays records: set engine = simulated")
+    from byzccl.lab.engines.processes import run_processes
+
+    return run_processes(e, progress)

@@ -56,7 +56,8 @@ def reduce(cast: Cast, number: int, start: torch.Tensor) -> Node:
     for step in range(e.steps):
         if liar is None:
             sent = yield from cast.gradient(momentum, model, step)
-            yield from cast.tell(number, Kind.GRADIENT, step, sent, ())
+            if not adversary.on_messages(e.attack):  # else nobody crafts from what it sees
+                yield from cast.tell(number, Kind.GRADIENT, step, sent, ())
         else:
             sent = yield from liar.crafted(step)
         result = yield AllReduce(sent, step, previous)
