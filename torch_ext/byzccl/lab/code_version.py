@@ -20,11 +20,12 @@ from byzccl.lab import named
 PACKAGE = Path(__file__).parent.parent
 # They say what runs, keep or show results, and change none.
 WITHOUT_EFFECT = (
-    "doctor*.py", "__main__.py", "lab/report/*", "lab/commands.py", "lab/fields.py",
+    "doctor*.py", "__main__.py", "lab/report/*", "lab/recipes/*", "lab/commands.py",
+    "lab/fields.py",
     "lab/code_version.py", "lab/environment.py", "lab/plan.py", "lab/store.py", "lab/sweep.py",
     "lab/choice.py", "lab/results.py", "lab/shown.py", "lab/coordinator.py", "lab/demo.py",
-    "lab/options.py", "lab/page.py",
-    "lab/plots.py", "lab/run.py", "lab/tables.py", "lab/worker.py",
+    "lab/options.py", "lab/page.py", "lab/plots.py", "lab/run.py", "lab/side_by_side.py",
+    "lab/tables.py", "lab/worker.py",
 )  # fmt: skip
 
 

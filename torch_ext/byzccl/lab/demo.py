@@ -22,8 +22,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as RichTable
 
 import byzccl
-from byzccl.lab import adversary, data, model, page, plots, tables
+from byzccl.lab import adversary, data, model, page, plots, side_by_side, tables
 from byzccl.lab.coordinator import WorkerFailed, team
+from byzccl.lab.outcome import Outcome
 from byzccl.lab.run import BASELINE, Result, Run, Settings, fit
 
 
@@ -63,7 +64,8 @@ def main(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         console.print("demo: stopped", style="red")
         return 130
-    write(args.out, settings, dataset.name, results)
+    compared = compare(settings, console)
+    write(args.out, settings, dataset.name, results, compared)
     for table in (tables.accuracy_table(results), tables.exclusion_table(results)):
         if table.rows:
             show(table, console)
@@ -78,6 +80,23 @@ def main(args: argparse.Namespace) -> int:
         console.print("demo: replicas ended with different bits", style="red")
         return 1
     return 0
+
+
+def compare(settings: Settings, console: Console) -> dict[str, Outcome]:
+    """The five systems, side by side; nothing where the numbers allow none."""
+    wanted = side_by_side.experiments(settings)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the models are small: threads would wait for one another
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console) as bars:
+        every = bars.add_task("systems, simulated", total=len(wanted))
+        found: dict[str, Outcome] = {}
+        for name, experiment in wanted.items():
+            bars.update(every, description=f"systems, simulated: {name}")
+            found |= side_by_side.run_all({name: experiment}, lambda step, accuracy: None)
+            bars.advance(every)
+    torch.set_num_threads(threads)
+    return found
 
 
 def plan_runs(rules: list[str], attacks: list[str], settings: Settings, d: int) -> list[Run]:
@@ -158,9 +177,15 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write(out: Path, settings: Settings, dataset: str, results: list[Result]) -> None:
+def write(
+    out: Path,
+    settings: Settings,
+    dataset: str,
+    results: list[Result],
+    compared: dict[str, Outcome],
+) -> None:
     """results.json, the pictures and index.html; an earlier run's pictures go."""
-    for old in ("accuracy.png", "weights.png"):
+    for old in ("accuracy.png", "weights.png", "systems.png"):
         (out / old).unlink(missing_ok=True)
     versions = {
         "byzccl": byzccl.__version__, "torch": torch.__version__, "numpy": np.__version__,
@@ -170,6 +195,7 @@ def write(out: Path, settings: Settings, dataset: str, results: list[Result]) ->
     content = {
         "settings": asdict(settings), "data": dataset, "versions": versions,
         "runs": [asdict(result) for result in results],
+        "systems": {name: outcome.to_json() for name, outcome in compared.items()},
     }  # fmt: skip
     text = json.dumps(finite(content), allow_nan=False)
     (out / "results.json").write_text(text, encoding="utf-8")
@@ -184,6 +210,9 @@ def write(out: Path, settings: Settings, dataset: str, results: list[Result]) ->
         if plots.weight_maps(chosen, out / "weights.png", title):
             caption = f"{title}. Rules that are not shown decide per coordinate."
             pictures.append(("weights.png", caption))
+    if compared:
+        side_by_side.draw(compared, out / "systems.png")
+        pictures.append(("systems.png", side_by_side.caption(settings)))
     page.write_page(
         out / "index.html", settings, dataset, tables.verdict(results),
         [t for t in (tables.accuracy_table(results), tables.exclusion_table(results)) if t.rows],
