@@ -18,6 +18,7 @@ from rich.console import Console
 from byzccl.lab import code_version, fields, plan, shown
 from byzccl.lab.environment import cores, environment
 from byzccl.lab.experiment import Experiment
+from byzccl.lab.recipes import command as answers
 from byzccl.lab.store import Store
 
 STORE = "results.sqlite"
@@ -53,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         fields.add_flags(one, many)
     command("list", "list the results")
     command("report", "write a page with all results: OUT/index.html")
+    answers.add_arguments(
+        command("recipe", "do the runs that answer a question of the field, and answer it"), cores()
+    )
     choose = command("choose", "choose hyper-parameters against the worst attack")
     choose.add_argument(
         "--over", nargs="+", default=None, metavar="FIELD", help="fields to choose (default: "
@@ -65,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
     torch.set_num_threads(1)  # what runs are forked from, and so that a result is the same anywhere
     action = {
         "run": run, "sweep": sweep, "plan": show_plan, "list": show_list, "report": report,
-        "choose": choose,
+        "choose": choose, "recipe": recipe,
     }[args.lab]  # fmt: skip
     try:
         return action(args)
@@ -185,6 +189,18 @@ def report(args: argparse.Namespace) -> int:
         content = write(store, args.out / "index.html")
     tell(args, content, f"{content['runs']} runs: {content['page']}")
     return 0
+
+
+def recipe(args: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the runs
+    opened(args, make=True).close()
+    content = answers.recipe(args.names, args.quick, args.parallel, args.out / STORE)
+    text = answers.markdown(content)
+    if args.markdown is not None:
+        args.markdown.write_text(text, encoding="utf-8")
+    tell(args, content, text)
+    lacking = [one for one in content["recipes"] if one["runs"] < one["wanted"]]
+    return 1 if lacking else 0
 
 
 def choose(args: argparse.Namespace) -> int:
