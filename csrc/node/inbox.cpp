@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace byzccl::node {
@@ -98,14 +100,19 @@ bool Inbox::has(const Quorum& quorum) const {
 
 bool Inbox::can_come(const Quorum& quorum) const {
   int possible = 0;
-  int ahead = 0;
   for (const int from : sources(quorum)) {
     const Standing state = standing(from, quorum);
     possible += state == Standing::kHere || state == Standing::kMissing ? 1 : 0;
+  }
+  return possible >= needed(quorum) && !has_gone_on(quorum);
+}
+
+bool Inbox::has_gone_on(const Quorum& quorum) const {
+  int ahead = 0;
+  for (const int from : sources(quorum)) {
     ahead += lane(from, quorum.kind).newest > quorum.step ? 1 : 0;
   }
-  // A whole quorum that has gone on need not be waited for: those who are missing may never come.
-  return possible >= needed(quorum) && (ahead < needed(quorum) || needed(quorum) == 0);
+  return needed(quorum) > 0 && ahead >= needed(quorum);
 }
 
 std::optional<Collected> Inbox::take(const Quorum& quorum) {
@@ -201,10 +208,15 @@ QuorumError Inbox::failure(const Quorum& quorum, bool timed_out) const {
     }
   }
   const std::int64_t step = next_step(quorum);
-  const std::string text =
-      concat("step ", quorum.step, " of kind ", quorum.kind, ": ", needed(quorum),
-             " vectors of other ranks ", timed_out ? "did not come in time" : "can no longer come",
-             ", ", here, " are here", lists[0], lists[1], lists[2]);
+  std::string_view why = "can no longer come";
+  if (timed_out) {
+    why = "did not come in time";
+  } else if (has_gone_on(quorum)) {
+    why = "did not come before as many ranks had gone on to later steps";
+  }
+  const std::string text = concat("step ", quorum.step, " of kind ", quorum.kind, ": ",
+                                  needed(quorum), " vectors of other ranks ", why, ", ", here,
+                                  " are here", lists[0], lists[1], lists[2]);
   return QuorumError(text, std::move(ranks), step, timed_out);
 }
 

@@ -83,6 +83,9 @@ class Inbox {
     return const_cast<Letter*>(std::as_const(*this).find(from, quorum));
   }
   Standing standing(int from, const Quorum& quorum) const;
+  /// As many as are needed have reached a later step. Those who are missing may never come, and a
+  /// quorum need not be waited for that does not wait for this node.
+  bool has_gone_on(const Quorum& quorum) const;
   std::int64_t next_step(const Quorum& quorum) const;
   std::string describe(int from, const Quorum& quorum) const;
   void raise_floor(int from, int kind, std::int64_t step);

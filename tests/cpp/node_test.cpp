@@ -173,6 +173,8 @@ TEST_CASE("A node without which a quorum has gone on follows it, and waits for n
     } catch (const QuorumError& error) {
       expect(!error.timed_out() && error.next_step() == 6, "both are at 6");
       expect(error.missing() == std::vector<int>{3}, "one is missing");
+      expect(std::string(error.what()).find("had gone on to later steps") != std::string::npos,
+             error.what());
     }
     expect(node.collect({.kind = 0, .step = 6, .q = 2}, soon()).ranks == std::vector<int>{1, 2},
            "nothing of step 6 was dropped");

@@ -46,7 +46,8 @@ class QuorumError(Error, RuntimeError):
 
     `next_step` is where whoever was overtaken goes on: the highest step that as many sources as are
     needed have reached, and at least the next. `timed_out`: the deadline has passed; otherwise the
-    step can no longer be had, and that was raised at once.
+    step can no longer be had, or as many sources as are needed have gone on to later ones, and that
+    was raised at once.
     """
 
     def __init__(

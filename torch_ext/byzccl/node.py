@@ -149,8 +149,10 @@ class Node:
             sources: None for all other ranks. This one may be among them where `own` is given.
             own: this rank's vector, which is then one of the q, and is not copied.
 
-        Raises QuorumError when the time is over, or as soon as q can no longer be had. A signal's
-        handler runs within a moment, and what it raises ends the call; nothing is lost by it.
+        Raises QuorumError when the time is over, as soon as q can no longer be had, or once as many
+        as are needed have reached a later step: the others have gone on without this rank. A
+        signal's handler runs within a moment, and what it raises ends the call; nothing is lost by
+        it.
         """
         core = self._open()
         mine = optional_tensor_of(own, "own")
