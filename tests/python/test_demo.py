@@ -145,11 +145,15 @@ def test_a_missing_package_is_named(module, arguments, message, tmp_path):
 def test_the_page_shows_what_is_there(out):
     page = (out / "index.html").read_text()
     links = re.findall(r'(?:src|href)="([^"]+)"', page.replace("\n", " "))
-    assert set(links) == {"accuracy.png", "weights.png", "results.json"}
+    assert set(links) == {"accuracy.png", "weights.png", "systems.png", "results.json"}
     for link in links:
         assert (out / link).stat().st_size > 0
-    for text in ("krum(f=2)", "mean (plain DDP)", "label_flip"):
+    for text in ("krum(f=2)", "mean (plain DDP)", "label_flip", "ByzSGD"):
         assert text in page
+    systems = json.loads((out / "results.json").read_text())["systems"]
+    assert {outcome["system"] for outcome in systems.values()} == {
+        "ring", "sharded", "parameter_server", "gossip", "byzsgd"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
