@@ -21,7 +21,7 @@ def system_of(result: Result) -> str:
 
 
 def tables(results: list[Result]) -> list[Table]:
-    head = ["system", "MB a step, all nodes", "messages a step", "spread at the end"]
+    head = ["system", "MB a step, honest nodes", "messages a step", "spread at the end"]
     rows = []
     for name, mine in grouped(results, system_of).items():
         one = next((r for r in mine if r.attack == "none"), mine[0])
