@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What craft() checks before it reads a vector.
+// The checks of craft(), before it reads a vector.
 
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a rule makes of the honest vectors and f copies of a crafted one: attacks that ask the rule
-// try a vector here before they send it.
+// Trials of an attack: the aggregate of the honest vectors and f copies of a crafted one. Attacks
+// that ask the rule try a vector here before they send it.
 
 #pragma once
 

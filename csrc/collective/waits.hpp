@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a communicator's worker is doing, and how long it has waited for each rank.
+// The work that a communicator is doing now, and how long it has waited for each rank.
 
 #pragma once
 

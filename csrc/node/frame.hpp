@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What goes before each vector, and what nodes tell each other besides.
+// The header of each vector, and the other messages between nodes.
 
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace byzccl::node {
 
-/// What all nodes of a group have alike. None of it is ever taken from a message.
+/// The settings that all nodes of a group share. None of them is ever taken from a message.
 struct Shape {
   std::int64_t count = 0;  ///< elements of every vector
   DType dtype = DType::kFloat32;

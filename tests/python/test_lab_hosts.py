@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,9 @@ def start(world: Hosts, host: int, out: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_until(condition: object, seconds: float, programs: list[subprocess.Popen[bytes]]) -> None:
-    assert callable(condition)
+def wait_until(
+    condition: Callable[[], bool], seconds: float, programs: list[subprocess.Popen[bytes]]
+) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "nothing happened in time"

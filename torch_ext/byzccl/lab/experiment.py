@@ -20,7 +20,10 @@ SCHEDULES = ("constant", "linear", "cosine")
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that decides a run: the same experiment gives the same result.
+    """Everything that a run is asked for.
+
+    The same experiment gives the same result, but where nodes over real processes take the first
+    answers that come: then the outcome says who was heard, and that record replays.
 
     Nodes are numbered from 0, servers first; the Byzantine ones are the last of the servers and
     the last of the workers. The names of the fields are those of the flags of `lab run`.

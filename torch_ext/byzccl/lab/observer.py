@@ -20,7 +20,6 @@ class Observer:
         self.images = torch.from_numpy(dataset.test_images)
         self.labels = torch.from_numpy(dataset.test_labels)
         self.stops = {e.steps * k // e.evaluations for k in range(e.evaluations)} | {e.steps}
-        self.latest = -1.0
 
     def see(self, step: int, models: dict[int, torch.Tensor], seconds: float) -> float | None:
         """The models after `step` steps, by node. Returns the accuracy where it was measured."""

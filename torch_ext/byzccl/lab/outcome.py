@@ -9,7 +9,7 @@ from typing import Any
 
 from byzccl.lab.experiment import Experiment
 
-Heard = dict[str, list[int]]
+HeardBy = dict[str, list[int]]
 """Of one step: "node/kind" -> the nodes whose vectors of that kind the node used."""
 
 
@@ -22,7 +22,7 @@ class Outcome:
     node_accuracy: dict[int, float] = field(default_factory=dict)
     curve: list[tuple[int, float, float]] = field(default_factory=list)  # step, seconds, accuracy
     spread: list[float] = field(default_factory=list)  # a step: largest distance of two models
-    heard: list[Heard] = field(default_factory=list)  # [steps]
+    heard: list[HeardBy] = field(default_factory=list)  # [steps]
     excluded: dict[int, int] = field(default_factory=dict)  # node -> times with weight 0
     bytes_sent: int = 0  # by all honest nodes together
     messages: int = 0

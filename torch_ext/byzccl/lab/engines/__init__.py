@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from byzccl.lab.experiment import Experiment
-from byzccl.lab.outcome import Heard, Outcome
+from byzccl.lab.outcome import HeardBy, Outcome
 
 Progress = Callable[[int, float], None]
 """Called as the run goes on: steps done, and the accuracy then, NaN where it is not known."""
@@ -15,7 +15,7 @@ Progress = Callable[[int, float], None]
 def run_experiment(
     e: Experiment,
     progress: Progress = lambda step, accuracy: None,
-    replay: list[Heard] | None = None,
+    replay: list[HeardBy] | None = None,
 ) -> Outcome | None:
     """Does the run. Raises ValueError if it cannot be; what ends it early is in `failed`.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from byzccl.lab.outcome import Heard
+from byzccl.lab.outcome import HeardBy
 from byzccl.lab.systems.gossip import ROUNDS
 from byzccl.lab.systems.requests import Kind
 
@@ -18,8 +18,8 @@ class History:
     """`steps` [steps] maps "node/kind" to the nodes heard; a round of agreement has its number
     behind: "node/agreement/2"."""
 
-    def __init__(self, steps: int, record: Iterable[Heard] = ()) -> None:
-        self.steps: list[Heard] = [dict(heard) for heard in record]
+    def __init__(self, steps: int, record: Iterable[HeardBy] = ()) -> None:
+        self.steps: list[HeardBy] = [dict(heard) for heard in record]
         self.steps += [{} for _ in range(steps - len(self.steps))]
 
     def add(self, node: int, kind: Kind, step: int, nodes: Iterable[int]) -> None:

@@ -92,7 +92,8 @@ class Letters:
     def _overtaken(self, request: Collect) -> Overtaken | None:
         """Messages of a pair may overtake each other here, and one that is late still comes. Those
         who go on without this node are seen by what they send: once so many have sent a later step
-        that they alone are a quorum, it follows them."""
+        that they alone are a quorum, it follows them. byzccl.Node, where a newer vector may replace
+        one that has not left, counts the own vector in."""
         newest = self.newest[request.kind]
         ahead = sorted(
             (step for sender, step in newest.items()

@@ -113,6 +113,13 @@ class Member:
         self.node.publish(int(request.kind), request.step, vector, request.to)
 
     def collect(self, request: Collect) -> Heard | Exception:
+        """As hear(), and remembers who was heard."""
+        found = self.hear(request)
+        if isinstance(found, Heard):
+            self.history.add(self.number, request.kind, request.step, found.nodes)
+        return found
+
+    def hear(self, request: Collect) -> Heard | Exception:
         """The first q; once a timeout is over, or no more can come, as many as there are."""
         begin = time.monotonic()
         sources = set(request.sources)
@@ -140,7 +147,6 @@ class Member:
                     continue
                 return self.lost(request, error)
             self.silent -= set(found.ranks)
-            self.history.add(self.number, request.kind, request.step, found.ranks)
             return Heard(found.ranks, found.rows)
 
     def lost(self, request: Collect, error: byzccl.QuorumError) -> Exception:

@@ -9,7 +9,7 @@ from byzccl.lab import data, model, partition
 from byzccl.lab.experiment import Experiment
 from byzccl.lab.learner import Learner, Task, learner_of
 from byzccl.lab.systems import system_of
-from byzccl.lab.systems.requests import Node
+from byzccl.lab.systems.requests import Role
 
 
 class Scene:
@@ -24,7 +24,7 @@ class Scene:
         self.start = self.task.start()
         self.parts = partition.split(form.train_labels, e.workers, e.partition, e.seed)
 
-    def node(self, number: int) -> Node:
+    def node(self, number: int) -> Role:
         return self.system.node(self.e, number, self.start)
 
     def learner(self, number: int) -> Learner:

@@ -22,7 +22,7 @@ from byzccl.lab.engines.history import History
 from byzccl.lab.engines.member import Member
 from byzccl.lab.observer import Observer
 from byzccl.lab.outcome import Outcome
-from byzccl.lab.systems.requests import Kind
+from byzccl.lab.systems.requests import Collect, Heard, Kind
 
 
 def show(member: Member, store: Store) -> None:
@@ -68,20 +68,8 @@ def look(member: Member, store: Store, progress: Progress) -> Outcome:
 
 def _models(member: Member, step: int, others: tuple[int, ...]) -> dict[int, torch.Tensor]:
     """Of all that answer in time."""
-    deadline = time.monotonic() + member.e.timeout
-    q = len(others)
-    while q > 0:
-        left = max(1e-3, deadline - time.monotonic())
-        try:
-            found = member.node.collect(int(Kind.SNAPSHOT), step, q, left, sources=others)
-        except byzccl.QuorumError as error:
-            lost = {*error.gone, *error.passed}
-            if time.monotonic() >= deadline:
-                lost |= set(error.missing)
-            q = min(len(others) - len(lost), q - 1)
-            continue
-        return dict(zip(found.ranks, found.rows, strict=True))
-    return {}
+    found = member.hear(Collect(Kind.SNAPSHOT, step, others, len(others), 1, patience=1))
+    return dict(zip(found.nodes, found.rows, strict=True)) if isinstance(found, Heard) else {}
 
 
 def _key(node: int) -> str:

@@ -24,20 +24,19 @@ from byzccl.lab.engines.scene import Scene
 from byzccl.lab.experiment import Experiment
 from byzccl.lab.learner import gradients
 from byzccl.lab.observer import Observer
-from byzccl.lab.outcome import Heard as HeardRecord
-from byzccl.lab.outcome import Outcome
+from byzccl.lab.outcome import HeardBy, Outcome
 from byzccl.lab.systems.requests import (
     AllReduce,
     Collect,
     Crash,
     Excluded,
     Gradient,
-    Node,
     Overtaken,
     Pause,
     Publish,
     QuorumLost,
     Record,
+    Role,
 )
 
 WAITS = object()
@@ -49,7 +48,7 @@ class Actor:
     """A node and what it waits for."""
 
     number: int
-    life: Node
+    life: Role
     letters: Letters
     wanted: Any = None  # the request that it waits with
     since: int = 0  # counts its requests: a timer for an older one means nothing
@@ -227,6 +226,6 @@ class Simulation:
             self.progress(step, accuracy)
 
 
-def simulate(e: Experiment, progress: Progress, replay: list[HeardRecord] | None) -> Outcome:
+def simulate(e: Experiment, progress: Progress, replay: list[HeardBy] | None) -> Outcome:
     record = None if replay is None else History(e.steps, replay)
     return Simulation(e, progress, record).run()

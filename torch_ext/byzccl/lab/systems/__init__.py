@@ -13,7 +13,7 @@ from byzccl.lab.systems.byzsgd import ByzSgd
 from byzccl.lab.systems.cast import Cast
 from byzccl.lab.systems.gossip import Gossip
 from byzccl.lab.systems.parameter_server import ParameterServer
-from byzccl.lab.systems.requests import Node
+from byzccl.lab.systems.requests import Role
 
 
 class System(Protocol):
@@ -28,7 +28,7 @@ class System(Protocol):
     def observed(self, e: Experiment) -> tuple[int, ...]:
         """The honest nodes whose models count."""
 
-    def node(self, e: Experiment, number: int, start: torch.Tensor) -> Node:
+    def node(self, e: Experiment, number: int, start: torch.Tensor) -> Role:
         """What node `number` does. All nodes start from the same model, `start` [d]."""
 
     def notes(self, e: Experiment) -> list[str]:

@@ -13,7 +13,7 @@ from byzccl.lab.experiment import Experiment
 from byzccl.lab.systems.aggregator import check_rule
 from byzccl.lab.systems.byzantine import Liar
 from byzccl.lab.systems.cast import Cast, Momentum
-from byzccl.lab.systems.requests import AllReduce, Kind, Node, Record
+from byzccl.lab.systems.requests import AllReduce, Kind, Record, Role
 
 
 class RobustAllReduce:
@@ -42,12 +42,12 @@ class RobustAllReduce:
     def notes(self, e: Experiment) -> list[str]:
         return []
 
-    def node(self, e: Experiment, number: int, start: torch.Tensor) -> Node:
+    def node(self, e: Experiment, number: int, start: torch.Tensor) -> Role:
         cast = self.cast(e)
         return cast.played(number, reduce(cast, number, start))
 
 
-def reduce(cast: Cast, number: int, start: torch.Tensor) -> Node:
+def reduce(cast: Cast, number: int, start: torch.Tensor) -> Role:
     e = cast.experiment
     lies = cast.lies(number) and not adversary.on_messages(e.attack)
     liar = Liar(cast, number, Kind.GRADIENT, (), len(cast.honest_workers)) if lies else None

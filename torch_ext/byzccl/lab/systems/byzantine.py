@@ -17,11 +17,11 @@ from byzccl.lab.systems.requests import (
     Collect,
     Heard,
     Kind,
-    Node,
     Overtaken,
     Part,
     Publish,
     QuorumLost,
+    Role,
 )
 
 
@@ -87,7 +87,7 @@ class LiarAmongNeighbours(Liar):
         )  # fmt: skip
 
 
-def lying_worker(cast: Cast, node: int, to: tuple[int, ...], q: int) -> Node:
+def lying_worker(cast: Cast, node: int, to: tuple[int, ...], q: int) -> Role:
     """Sees q honest gradients a step and sends its lie to the nodes `to`."""
     e = cast.experiment
     liar = Liar(cast, node, Kind.GRADIENT, to, q)
@@ -102,7 +102,7 @@ def lying_worker(cast: Cast, node: int, to: tuple[int, ...], q: int) -> Node:
             return  # the honest ones have ended
 
 
-def lying_server(cast: Cast, node: int, q: int) -> Node:
+def lying_server(cast: Cast, node: int, q: int) -> Role:
     """Lies about its model to the workers, and to the other servers where they contract."""
     e = cast.experiment
     others = tuple(server for server in cast.servers if server != node)

@@ -27,11 +27,11 @@ from byzccl.lab.systems.requests import (
     Gradient,
     Heard,
     Kind,
-    Node,
     Overtaken,
     Part,
     QuorumLost,
     Record,
+    Role,
 )
 
 
@@ -68,7 +68,7 @@ class ByzSgd:
     def notes(self, e: Experiment) -> list[str]:
         return []
 
-    def node(self, e: Experiment, number: int, start: torch.Tensor) -> Node:
+    def node(self, e: Experiment, number: int, start: torch.Tensor) -> Role:
         cast = self.cast(e)
         if number in cast.servers and not cast.lies(number):
             return cast.played(number, serve(cast, number, start))
@@ -83,7 +83,7 @@ class ByzSgd:
         return cast.played(number, work(cast, number))
 
 
-def serve(cast: Cast, number: int, start: torch.Tensor) -> Node:
+def serve(cast: Cast, number: int, start: torch.Tensor) -> Role:
     """Scatter every step, gather every T. A server that falls behind jumps to where the others are
     and comes back to their models with the next contraction."""
     e = cast.experiment
@@ -121,7 +121,7 @@ def contract(cast: Cast, number: int, step: int, model: torch.Tensor) -> Part:
     return byzccl.aggregate(heard.rows, median(e))
 
 
-def work(cast: Cast, number: int) -> Node:
+def work(cast: Cast, number: int) -> Role:
     """The gradient at the coordinate-wise median of the first models."""
     e = cast.experiment
     momentum = Momentum(e.momentum)
@@ -141,7 +141,7 @@ def work(cast: Cast, number: int) -> Node:
         step += 1
 
 
-def work_with_filters(cast: Cast, number: int, start: torch.Tensor) -> Node:
+def work_with_filters(cast: Cast, number: int, start: torch.Tensor) -> Role:
     """Reads one server a step, and the next one if the model does not pass the filters.
 
     After a gather it takes the median of all, as the servers do. If every server that was to send

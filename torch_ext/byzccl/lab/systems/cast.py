@@ -10,7 +10,7 @@ from byzccl.lab.experiment import Experiment
 from byzccl.lab.fault import is_fault
 from byzccl.lab.systems.faulty import faulty
 from byzccl.lab.systems.mixing import is_of_gossip
-from byzccl.lab.systems.requests import Gradient, Kind, Node, Part, Publish
+from byzccl.lab.systems.requests import Gradient, Kind, Part, Publish, Role
 
 
 class Cast:
@@ -58,7 +58,7 @@ class Cast:
         text = self.attack_of(node)
         return adversary.on_messages(text) or (adversary.on_gradient(text) and not is_fault(text))
 
-    def played(self, node: int, part: Node) -> Node:
+    def played(self, node: int, part: Role) -> Role:
         """An honest part as the node plays it: a faulty one is late, silent or gone."""
         text = self.attack_of(node)
         return faulty(part, text) if is_fault(text) else part

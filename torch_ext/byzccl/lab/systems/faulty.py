@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from byzccl.lab import fault
-from byzccl.lab.systems.requests import AllReduce, Crash, Node, Pause, Publish
+from byzccl.lab.systems.requests import AllReduce, Crash, Pause, Publish, Role
 
 
-def faulty(part: Node, text: str) -> Node:
+def faulty(part: Role, text: str) -> Role:
     """`part` under the fault `text`: nothing it publishes leaves, or leaves late, or it crashes."""
     name, number = fault.parse(text)
     answer: Any = None

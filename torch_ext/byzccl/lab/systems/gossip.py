@@ -31,11 +31,11 @@ from byzccl.lab.systems.requests import (
     Excluded,
     Heard,
     Kind,
-    Node,
     Overtaken,
     Part,
     QuorumLost,
     Record,
+    Role,
 )
 
 ROUNDS = 64
@@ -76,7 +76,7 @@ class Gossip:
             f"{found.spectral_gap():.4f}"
         ]
 
-    def node(self, e: Experiment, number: int, start: torch.Tensor) -> Node:
+    def node(self, e: Experiment, number: int, start: torch.Tensor) -> Role:
         cast = self.cast(e)
         found = graph.parse(e.graph, e.workers)
         if cast.lies(number):
@@ -92,7 +92,7 @@ class Peer:
         self.neighbours = found.neighbours[number]
         self.mixer = Mixer(self.e, found, number)
 
-    def run(self, start: torch.Tensor) -> Node:
+    def run(self, start: torch.Tensor) -> Role:
         e = self.e
         momentum, model = Momentum(e.momentum), start.clone()
         step = 0
@@ -148,7 +148,7 @@ def rounds_of(step: int) -> int:
     return math.ceil(math.log2(step + 2))
 
 
-def lie(cast: Cast, found: graph.Graph, number: int) -> Node:
+def lie(cast: Cast, found: graph.Graph, number: int) -> Role:
     """A Byzantine node: it sees all honest ones, and lies to its neighbours."""
     e = cast.experiment
     models, gradients, agreements = (

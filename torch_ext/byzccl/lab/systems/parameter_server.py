@@ -19,10 +19,10 @@ from byzccl.lab.systems.requests import (
     Excluded,
     Heard,
     Kind,
-    Node,
     Overtaken,
     QuorumLost,
     Record,
+    Role,
 )
 
 
@@ -49,7 +49,7 @@ class ParameterServer:
     def notes(self, e: Experiment) -> list[str]:
         return []
 
-    def node(self, e: Experiment, number: int, start: torch.Tensor) -> Node:
+    def node(self, e: Experiment, number: int, start: torch.Tensor) -> Role:
         cast = self.cast(e)
         if number == 0:
             return serve(cast, start)
@@ -60,7 +60,7 @@ class ParameterServer:
         return cast.played(number, work(cast, number))
 
 
-def serve(cast: Cast, start: torch.Tensor) -> Node:
+def serve(cast: Cast, start: torch.Tensor) -> Role:
     e = cast.experiment
     aggregator, model = Aggregator(e.rule_text), start.clone()
     q = e.quorum or e.workers
@@ -74,7 +74,7 @@ def serve(cast: Cast, start: torch.Tensor) -> Node:
         yield Record(step + 1, model)
 
 
-def work(cast: Cast, number: int) -> Node:
+def work(cast: Cast, number: int) -> Role:
     """Answers each model that comes; of those it was too slow for, only the newest."""
     e = cast.experiment
     momentum = Momentum(e.momentum)

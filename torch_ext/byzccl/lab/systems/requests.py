@@ -132,6 +132,6 @@ class Crash:
 
 
 Request = Publish | Collect | Gradient | AllReduce | Record | Excluded | Pause | Crash
-Node = Generator[Request, Any, None]
+Role = Generator[Request, Any, None]
 Part = Generator[Request, Any, Any]
-"""A part of a node, for `yield from`."""
+"""A part of a role, for `yield from`."""
